@@ -162,6 +162,8 @@ class Panel(Canvas):
                 break
         middle = edge(title, right, room, frame)
         tone = self.accent
+        if not width_of(middle):
+            return line(Span(frame * width, tone))
         inner = tuple(
             span._replace(tone=tone) if span.text.strip(f"{frame} ") == "" else span
             for span in middle

@@ -69,6 +69,15 @@ async def test_lines_that_come_again_are_not_fitted_again(monkeypatch: pytest.Mo
         assert fitted == [line("CPU 1 %"), line("Memory")]
 
 
+async def test_a_rule_without_a_title_has_no_gap() -> None:
+    app = _App()
+    async with app.run_test(size=(44, 6)) as pilot:
+        panel = app.query_one(Panel)
+        panel.set_ruled(True)
+        await pilot.pause()
+        assert texts([panel.rule(40)]) == ["─" * 40]
+
+
 async def test_lines_below_a_rule_keep_a_blank_at_each_side() -> None:
     app = _App()
     async with app.run_test(size=(44, 6)) as pilot:
