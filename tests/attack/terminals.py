@@ -46,8 +46,8 @@ def opened(
 
 
 def ready(terminal: Terminal) -> None:
-    """Wait until the overview is there."""
-    terminal.until(lambda text: "? help" in text)
+    """Wait until the overview is there, with the guests: before that, more keys do something."""
+    terminal.until(lambda text: "? help" in text and "Waiting for libvirt" not in text)
 
 
 def attributes(terminal: Terminal) -> list[object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -265,7 +266,10 @@ def asked() -> Iterator[Terminal]:
     with opened((*CHANGED, "asking")) as terminal:
         ready(terminal)
         terminal.press("b")
-        terminal.until(lambda text: "nothing has been touched yet" in text)
+        # The frame offers the key once all of the plan was on the screen.
+        terminal.until(
+            lambda text: re.search("╰─ nothing has been .* y bind now ", text) is not None
+        )
         terminal.press("y")
         terminal.until(lambda text: PROMPT.strip() in text)
         yield terminal
