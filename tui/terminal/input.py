@@ -8,7 +8,8 @@ other is dropped whole, so that no part of it is taken for a key.
 An unfinished sequence times out, or the keyboard would be dead:
 
 - ESC alone is the escape key after ``ESCAPE_TIMEOUT_S``. With kitty's keyboard protocol, which we
-  ask for, that key is a sequence of its own and does not wait;
+  ask for, that key is a sequence of its own and does not wait. At the end of a long piece it is
+  no key: there the terminal's buffer was full;
 - a sequence or a string is dropped after ``SEQUENCE_TIMEOUT_S``: slow links send it in pieces;
 - a paste ends after ``PASTE_TIMEOUT_S``, or by the escape key.
 """
@@ -35,6 +36,9 @@ been taken for the escape key. Nobody types one so fast after it."""
 
 LATE_INTRODUCERS = "[O"
 """The characters after ESC that begin what a keyboard or a mouse sends: CSI and SS3."""
+
+LONG_PIECE = 64
+"""Characters in a piece that nobody has typed."""
 
 SEQUENCE_TIMEOUT_S = 1.0
 PASTE_TIMEOUT_S = 10.0
@@ -87,6 +91,8 @@ class InputParser:
             self._time_out()
         for character in text:
             self._handler(character)
+        if self._handler == self._escape and len(text) >= LONG_PIECE:
+            self._enter(self._cut, SEQUENCE_TIMEOUT_S)
         self._last = self._clock()
         return self._take_events()
 
@@ -147,6 +153,10 @@ class InputParser:
                 self._ground(character)
             elif character not in ("\\", UNDECODABLE):  # ESC \ ends a string
                 self._found += self._sequences.alt(character)
+
+    def _cut(self, character: str) -> None:
+        """Take the character after an ESC that is no key, but the beginning of a sequence."""
+        self._escape(character)
 
     def _escaped(self, character: str) -> None:
         """Take the character after an ESC that was the escape key, as far as could be seen."""

@@ -12,6 +12,7 @@ from tests.examples import examples
 from tui.terminal.input import (
     ESCAPE_TIMEOUT_S,
     LATE_S,
+    LONG_PIECE,
     MAX_PARAMETERS,
     PASTE_LIMIT,
     PASTE_TIMEOUT_S,
@@ -184,6 +185,16 @@ def typed_slowly(text: str, pauses: list[float]) -> list[str]:
     for index, character in enumerate(text):
         pieces += [character, pauses[index % len(pauses)]]
     return parsed(*pieces)
+
+
+@pytest.mark.parametrize("rest", ["[0n", "[A", "]52;c;x\x07", "O", "[0;0R"])
+@pytest.mark.parametrize("pause_s", [LATE_S * 3, SEQUENCE_TIMEOUT_S * 2])
+def test_a_sequence_that_a_full_buffer_has_cut_types_nothing(rest: str, pause_s: float) -> None:
+    flood = "\x1b[0n" * (LONG_PIECE // 4)
+    found = parsed(f"{flood}\x1b", pause_s, rest)
+    # Until it times out, it is the sequence that it would have been in one piece.
+    assert found == (parsed(f"\x1b{rest}") if pause_s < SEQUENCE_TIMEOUT_S else parsed(rest))
+    assert "escape" not in found
 
 
 @examples(200)
