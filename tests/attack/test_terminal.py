@@ -164,7 +164,7 @@ def until(terminal: Terminal, seen: object) -> None:
         if seen():
             return
         terminal.more_than(written)
-    raise TimeoutError("it writes and writes, and never what is waited for")
+    raise TimeoutError(f"it writes and writes, and never what is waited for\n{terminal.text()}")
 
 
 FOREVER_S = 120.0
@@ -328,8 +328,9 @@ def typed(terminal: Terminal, data: bytes) -> None:
     """Send bytes, as many at a time as the pty accepts."""
     os.set_blocking(terminal._pty, True)
     view = memoryview(data)
-    while view:
-        view = view[os.write(terminal._pty, view[:4096]) :]
+    with terminal.writing:
+        while view:
+            view = view[os.write(terminal._pty, view[:4096]) :]
 
 
 def is_overview(terminal: Terminal) -> bool:

@@ -73,6 +73,8 @@ class Terminal:
         self._written = 0
         self.answers = True
         """Whether the terminal answers queries."""
+        self.writing = threading.Lock()
+        """Held while something is written to the program, so that nothing is cut by an answer."""
         self._ended = False
         self._came = threading.Condition()
         self._stop = threading.Event()
@@ -211,7 +213,8 @@ class Terminal:
     def press(self, keys: str) -> float:
         """Type ``keys``; returns when."""
         at = time.monotonic()
-        os.write(self._pty, keys.encode())
+        with self.writing:
+            os.write(self._pty, keys.encode())
         return at
 
     def resize(self, columns: int, rows: int) -> None:
@@ -264,7 +267,8 @@ class Terminal:
         last = 0
         for query in _QUERY.finditer(asked):
             if self.answers:
-                os.write(self._pty, ANSWERS[query[0]])
+                with self.writing:
+                    os.write(self._pty, ANSWERS[query[0]])
             last = query.end()
         self._tail = asked[max(last, len(asked) - _LONGEST + 1) :]
         with self._came:
