@@ -1,5 +1,5 @@
 """``python -m tests.bench``: measure what vfiotop costs next to nvitop and nvtop, on the same
-stand-in for NVML, and print medians of several runs.
+stand-in for NVML, and print medians of several runs next to the figures of the last release.
 
 It is a report: nothing here fails for being slow.
 """
@@ -16,11 +16,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-from tests.bench import measure, subjects
+from tests.bench import baseline, measure, subjects
 from tests.bench.layouts import Layout, large, lay_out_all, usual
 from tests.bench.report import BARE, GROUPS, NVITOP, NVTOP, OURS, USUAL, Report, percentile
 from tests.bench.subjects import Absent, Subject
 from tests.nvml.build import build
+from tui import __version__
 
 STARTS = 5
 """Starts of each program per run: they are quick, and vary."""
@@ -64,14 +65,22 @@ class Bench:
         for subject in self.present(OURS, NVITOP, NVTOP):
             _say(f"{subject.name} for {self._seconds:g} s")
             self._take(subject.name, measure.steady(subject, self._usual_host, self._seconds))
+        _say(f"vfiotop in plain colours for {self._seconds:g} s")
+        subject = subjects.vfiotop(self._usual_host, plain=True)
+        seen = measure.steady(subject, self._usual_host, self._seconds)
+        self.others.append(seen.others_pct)
+        self.values["plain"][OURS].append(seen.bytes_per_s)
 
     def _take(self, name: str, seen: measure.Steady) -> None:
         self.others.append(seen.others_pct)
         for key, value in (
-            ("bytes", seen.bytes_per_s), ("cpu", seen.cpu_pct),
-            ("pss", seen.pss_mib), ("rss", seen.rss_mib),
+            ("graded", seen.bytes_per_s), ("cpu", seen.cpu_pct), ("pss", seen.pss_mib),
+            ("rss", seen.rss_mib), ("child", seen.child_mib),
         ):  # fmt: skip
-            self.values[key][name].append(value)
+            if value is not None:
+                self.values[key][name].append(value)
+        if name != OURS:  # their colours are the same in both
+            self.values["plain"][name].append(seen.bytes_per_s)
 
     def _still(self) -> None:
         _say("vfiotop while nothing changes")
@@ -106,10 +115,17 @@ class Bench:
             self.others.append(seen.others_pct)
             self.values["large"][name].append(seen.cpu_pct)
 
+    def _watch(self) -> None:
+        if os.geteuid() == 0:
+            _say(f"the watch for {self._seconds:g} s")
+            self.values["watch"][OURS].append(measure.watch(self._usual_host, self._seconds))
+
     def notes(self) -> list[str]:
         """Remarks that a reader of the table needs."""
         notes = [f"{each.name} is not measured: {each.why}." for each in self.subjects.values()
                 if isinstance(each, Absent)]  # fmt: skip
+        if os.geteuid() != 0:
+            notes.append("The watch is not measured: only root's keeps a history.")
         if self.keys:
             notes.append("Keys, medians until the first and the last frame is whole; bytes; CPU:")
             notes += [_key_line(key, pressed) for key, pressed in self.keys.items()]
@@ -161,13 +177,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", choices=GROUPS, metavar="FIGURE", help=", ".join(GROUPS)
     )
-    return parser.parse_args()
+    parser.add_argument(
+        "--save-baseline", action="store_true", help="keep the figures as those of this version"
+    )
+    given = parser.parse_args()
+    if given.save_baseline and given.only:
+        parser.error("a baseline has all figures: leave out --only")
+    return given
 
 
 def main() -> None:
     """Measure and print the table."""
     given = _arguments()
     layouts = {"usual": usual(), "large": large()}
+    released = baseline.read()
     began = _load()
     with tempfile.TemporaryDirectory(prefix="vfiotop-bench-") as made:
         places = {name: _prepare(Path(made) / name, each) for name, each in layouts.items()}
@@ -177,6 +200,7 @@ def main() -> None:
             bench.run(given.only or list(GROUPS))
     report = Report(
         bench.values,
+        released,
         [f"The {name} host: {each.size}." for name, each in layouts.items()] + bench.notes(),
         f"Medians of {given.runs} runs. {subjects.surroundings(bench.subjects)}; Python "
         f"{sys.version.split()[0]}; {os.cpu_count()} cores, load {began} before, {_load()} after.",
@@ -184,6 +208,9 @@ def main() -> None:
     print(report.text())
     if given.json:
         given.json.write_text(json.dumps(report.json(), indent=1) + "\n")
+    if given.save_baseline:
+        baseline.write(report.baseline(__version__))
+        _say(f"{baseline.FILE} has the figures of {__version__}")
 
 
 if __name__ == "__main__":

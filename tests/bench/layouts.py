@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from tests.bench.places import CONFIG, CONTROL, DOMAINS, root
+from tests.bench.places import CONFIG, CONTROL, DOMAINS, PLAIN, WATCH, root
 from tests.hosts_layout import bind, lay_out
 from tests.hosts_layout import hosts as captured
+from tui.theme import ANSI_DARK
 
 USUAL = "19-x570-1080ti-gt710"
 
@@ -95,7 +96,10 @@ def lay_out_all(layout: Layout, folder: Path) -> None:
         bind(sys, (sys / "bus/pci/devices" / address).resolve(), "nvidia")
     (folder / CONTROL).touch()
     (folder / DOMAINS).write_text(_domains(layout))
-    (folder / CONFIG).write_text(f'guest = "guest-00"\nguest_gpu = "{layout.gpus[-1]}"\n')
+    usual = f'guest = "guest-00"\nguest_gpu = "{layout.gpus[-1]}"\n'
+    (folder / CONFIG).write_text(usual)
+    (folder / PLAIN).write_text(f'{usual}theme = "{ANSI_DARK}"\n')
+    (folder / WATCH).write_text(f"{usual}[watch]\nhistory = true\n")
 
 
 def _domains(layout: Layout) -> str:

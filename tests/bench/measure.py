@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench import usage
+from tests.bench import subjects, usage
+from tests.bench.places import HISTORY
 from tests.bench.subjects import Subject
 from tests.bench.terminal import PATIENCE, Piece, Seen, Terminal
+from tui.host.nvml.command import PROGRAM
 
 SETTLE = 4.0
 """Seconds from the first values to the start of a measurement."""
@@ -39,12 +41,14 @@ ROUND = ("tab", "tab", "tab", "g", "down", "down", "esc", "tab", "?", "esc")
 
 class Steady(NamedTuple):
     """A running program that shows readings: bytes per second to its terminal, percent of a
-    core, MiB, and the percent of a core that other programs used in the meantime."""
+    core, MiB, those of its process for NVML, ``None`` if it has none, and the percent of a core
+    that other programs used in the meantime."""
 
     bytes_per_s: float
     cpu_pct: float
     pss_mib: float
     rss_mib: float
+    child_mib: float | None
     others_pct: float
 
 
@@ -99,11 +103,25 @@ def steady(subject: Subject, folder: Path, seconds: float, *, still: bool = Fals
         took = time.monotonic() - began
         cpu, busy = usage.cpu_seconds(pid) - cpu, usage.busy_seconds() - busy
         written, own = terminal.written - written, time.process_time() - own
-        held = usage.memory(pid)
+        held, child = usage.memory(pid), usage.memory(pid, str(PROGRAM))
         assert terminal.process.poll() is None, f"process {pid} of {ours} has ended"
     others = max(0.0, busy - cpu - own)
     return Steady(written / took, 100 * cpu / took, held.pss / 1024, held.rss / 1024,
-                  100 * others / took)  # fmt: skip
+                  child.pss / 1024 or None, 100 * others / took)  # fmt: skip
+
+
+def watch(folder: Path, seconds: float) -> float:
+    """MiB of a watch with a history and its processes, ``seconds`` after it began to keep it."""
+    before = set((folder / HISTORY).glob("*.history"))
+    with Terminal(subjects.watch(folder), subjects.environment(folder)) as terminal:
+        deadline = time.monotonic() + PATIENCE
+        while before.issuperset((folder / HISTORY).glob("*.history")):
+            if time.monotonic() > deadline or terminal.process.poll() is not None:
+                raise TimeoutError(f"the watch keeps no history; it says\n{terminal.text()}")
+            _let_pass(0.1)
+        _let_pass(SETTLE + seconds)
+        assert terminal.process.poll() is None, f"the watch has ended:\n{terminal.text()}"
+        return usage.memory(terminal.process.pid).pss / 1024
 
 
 def keys(subject: Subject, folder: Path, count: int, seed: int = 1) -> Iterator[Pressed]:

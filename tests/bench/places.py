@@ -5,8 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 DOMAINS = "domains.xml"
-CONFIG = "config.toml"
+CONFIG, PLAIN, WATCH = "config.toml", "plain.toml", "watch.toml"
+"""The configurations: the default one, with the terminal's own colours, and of the watch."""
+
 CONTROL = "control"
+
+RUN, KEPT = "run", "kept"
+"""What stands for /run/vfiotop and /var/lib/vfiotop."""
+
+HISTORY = f"{RUN}/history"
+"""The newest part of the watch's history."""
 
 
 def root(folder: Path) -> Path:

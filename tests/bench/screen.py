@@ -2,7 +2,8 @@
 
 The command line, the backends and the wiring are the program's own. PCI comes from FOLDER, NVML
 from the library that the environment names. libvirt is its test driver; the loads that it lacks
-are added. With ``--still`` nothing changes, not even the clock.
+are added. With ``--still`` nothing changes, not even the clock. With ``--plain`` the colours are
+the terminal's 16.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ gc.disable()  # before the imports, as tui.__main__ does
 
 from msgspec.structs import replace
 
-from tests.bench.places import CONFIG, DOMAINS, root
+from tests.bench.places import CONFIG, DOMAINS, PLAIN, root
 from tui.cli import main as cli
 from tui.host import Host, Source, Wake, real
 from tui.host.nvml.source import NvmlSource
@@ -108,12 +109,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--still", action="store_true")
+    parser.add_argument("--plain", action="store_true")
     given = parser.parse_args()
     lay_under(given.folder, given.still)
-    uri = f"test://{given.folder / DOMAINS}"
+    return start(given.folder, PLAIN if given.plain else CONFIG)
+
+
+def start(folder: Path, config: str, *words: str) -> int:
+    """Run the command line on the host in ``folder``, with this configuration of it."""
+    uri = f"test://{folder / DOMAINS}"
     # Root opens only this machine's daemons; the bench has domains of its own.
     libvirt_uri.LOCAL |= {uri}
-    return cli.main(["--connect", uri, "--config", str(given.folder / CONFIG)])
+    return cli.main(["--connect", uri, "--config", str(folder / config), *words])
 
 
 if __name__ == "__main__":

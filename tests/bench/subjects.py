@@ -63,15 +63,21 @@ def environment(folder: Path, *, still: bool = False) -> dict[str, str]:
     }
 
 
-def vfiotop(folder: Path, *, still: bool = False) -> Subject:
-    """vfiotop from this checkout, on the host in ``folder``."""
-    arguments = (str(folder), "--still") if still else (str(folder),)
+def vfiotop(folder: Path, *, still: bool = False, plain: bool = False) -> Subject:
+    """vfiotop from this checkout, on the host in ``folder``. ``plain``: in the terminal's 16
+    colours."""
+    arguments = [str(folder), *["--still"] * still, *["--plain"] * plain]
     return Subject(
         "vfiotop",
         (sys.executable, "-m", "tests.bench.screen", *arguments),
         reading=lambda text: re.search(r"[12] (Guest|Host) GPU · \w", text) is not None,
         values=lambda text: len(re.findall(r"Temp +\d+ °C", text)) == 2,
     )
+
+
+def watch(folder: Path) -> tuple[str, ...]:
+    """The command of a watch with a history, on the host in ``folder``."""
+    return sys.executable, "-m", "tests.bench.watch", str(folder)
 
 
 def bare_textual() -> Subject:

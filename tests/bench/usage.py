@@ -95,10 +95,13 @@ def busy_seconds() -> float:
     return parse_busy(Path("/proc/stat").read_text()) / TICKS_PER_SECOND
 
 
-def memory(root: int) -> Memory:
-    """Memory of ``root`` and its descendants together."""
+def memory(root: int, program: str = "") -> Memory:
+    """Memory of ``root`` and its descendants together; with ``program``, of those only that have
+    this word in their command line."""
     parts = []
     for stat in processes(root):
+        process = Path(f"/proc/{stat.pid}")
         with contextlib.suppress(OSError):
-            parts.append(parse_rollup(Path(f"/proc/{stat.pid}/smaps_rollup").read_text()))
+            if not program or program in (process / "cmdline").read_text().split("\0"):
+                parts.append(parse_rollup((process / "smaps_rollup").read_text()))
     return Memory(sum(part.pss for part in parts), sum(part.rss for part in parts))
