@@ -13,6 +13,7 @@ from tests.lab.returns import ended, runners
 from tests.lab.sector import SectorGuest
 from tests.lab.swaps import JOURNAL, vfiotop
 from tests.lab.units import main_pid, show
+from tests.lab.vm import RESULTS
 from tests.lab.watches import (
     AFTER_STOP,
     RECORD,
@@ -30,14 +31,22 @@ pytestmark = [pytest.mark.only("systemd"), pytest.mark.usefixtures("whole")]
 def test_many_returns(
     guest: SectorGuest, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """``--rounds`` guests with the card, one after the other, under one watch."""
+    """``--rounds`` guests with the card, one after the other, under one watch. The table is written
+    as it grows, for a run that is ended before."""
     rounds: int = pytestconfig.getoption("--rounds")
-    shown = {1, rounds // 4, rounds // 2, rounds}
+    shown = {1, *range(rounds // 8, rounds, max(1, rounds // 8)), rounds}
     with watching(AFTER_STOP, "pause = 0"):
         pid = main_pid(UNIT)
         rows: list[Size] = []
+        table = Path(RESULTS, "soak.txt")
+
+        def tell(line: str) -> None:
+            print(line, flush=True)
+            with table.open("a") as file:
+                file.write(f"{line}\n")
+
         with capsys.disabled():
-            print(f"\nround {'  '.join(Size._fields)}")
+            tell(f"\nround {'  '.join(Size._fields)}")
             for number in range(1, rounds + 1):
                 vfiotop("bind", "--yes")  # so that no return is taken for one in vain
                 guest.start()
@@ -51,7 +60,7 @@ def test_many_returns(
                               and now.threads <= rows[0].threads)  # fmt: skip
                     rows.append(size(pid))
                     cells = zip(Size._fields, rows[-1], strict=True)
-                    print(f"{number:>5}", *(f"{n:>{len(name)}}" for name, n in cells), sep="  ")
+                    tell("  ".join([f"{number:>5}", *(f"{n:>{len(name)}}" for name, n in cells)]))
         assert (main_pid(UNIT), show(UNIT, "NRestarts")) == (pid, "0")
 
 
