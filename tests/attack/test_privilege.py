@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.attack.sandbox import HOME, ROOT, ROOTS_HOME, Sandbox, files_below, sandbox
+from tests.thorough import every_third
 from tests.unit.host.journal.test_file import ENTRY
 from tui.host.journal.entry import Origin
 from tui.host.journal.format import dump
@@ -126,7 +127,7 @@ OPTIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("more", OPTIONS)
+@pytest.mark.parametrize("more", every_third((each,) for each in OPTIONS))
 @pytest.mark.parametrize("way", ["launch", "run"])
 def test_a_request_is_all_that_it_takes(sandbox: Sandbox, way: str, more: list[str]) -> None:
     plant(sandbox)
@@ -171,7 +172,7 @@ STARTS = {
 }
 
 
-@pytest.mark.parametrize("how", STARTS)
+@pytest.mark.parametrize("how", every_third(STARTS))
 def test_how_it_is_started_changes_nothing(sandbox: Sandbox, how: str) -> None:
     done = sandbox.run("sudo", "-n", "--", *PRIVILEGED, "launch", *REQUEST, shell=STARTS[how])
     answer = parsed(done.stdout)["error"]

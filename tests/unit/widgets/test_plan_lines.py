@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.thorough import every_third
 from tests.values import replace
 from tui.model import Check, Holder
 from widgets.glyphs import PLAIN, RICH, Glyphs
@@ -256,7 +257,7 @@ def test_seconds(value: float, words: str) -> None:
     assert seconds(value) == words
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", every_third(PAGES))
 def test_nothing_is_wider_than_its_space(name: str) -> None:
     for width in range(34, 140):
         for height in (8, 11, 16, 20, 40):
