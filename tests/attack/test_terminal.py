@@ -112,6 +112,7 @@ def test_a_signal_ends_a_program_whose_terminal_accepts_nothing() -> None:
         send(terminal, signal.SIGTERM)
         assert terminal.process.wait(60) == -signal.SIGTERM
         assert attributes(terminal) == before
+        terminal.hurry()  # the line holds 4 KiB
         assert terminal.end() == -signal.SIGTERM
         assert left_over(terminal.output()) == {}
 
