@@ -1,4 +1,4 @@
-"""Recordings that somebody made to do harm, given to the real program."""
+"""Malicious recordings, opened with the real program."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Guests on their way out. libvirt reports the end of a domain before its QEMU has released the
 card, and that process is no new user, unless it is stuck with the card. Pure.
 
-The process is known by the name that it shows, which anybody may use: enough for what is told, and
-nothing else may rest on it.
+The process is recognized by the name on its command line, which anybody may use. That is enough for
+events and flashes; nothing else may rest on it.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ Kept are: PCI addresses and ids, drivers, IOMMU groups, kernel and driver versio
 distribution, known kernel options, device and partition names such as nvme0n1p2, and domain
 names, unless the host's or a user's name is in them. A name that is an ordinary word of
 vfiotop's, such as debian or nvidia, is replaced only where it stands for the host. What is
-encoded, as in base64, is only replaced with the value that it is in. Of a history, readings and
-times are kept, and the words of events without what is replaced elsewhere.
+encoded, as in base64, is only replaced with the value that it is in. A history keeps its readings
+and times; the text of its events has the same replacements as the rest.
 """
 
 

@@ -1,4 +1,4 @@
-"""A history that somebody looks at later and elsewhere: all of it is past.
+"""A history that is opened later, often on another machine.
 
 Its files may come from anybody, as in a bug report. They are read through a ``Tree``, by the same
 decoder as this machine's own, and refused if they hold more than a watch writes.

@@ -1,4 +1,4 @@
-"""The history that the watch of this machine keeps, for whoever shows it."""
+"""The history that the watch of this machine keeps, read for a screen."""
 
 from __future__ import annotations
 

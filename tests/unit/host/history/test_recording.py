@@ -1,4 +1,4 @@
-"""A history that is looked at later: where it ends, and what it may hold."""
+"""A recorded history: where it ends, and its limits."""
 
 from __future__ import annotations
 
