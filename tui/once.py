@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tui.host import Host, HostError
 from tui.model import (
+    SOURCE_NAMES,
     DeviceUses,
     Domain,
     Gpu,
@@ -202,6 +203,7 @@ def _read(
         taken.setdefault(sample.source, sample)
     for name, reader in readers.items():
         reader.stop()
-        silent = Sample(name, Unavailable(f"no answer within {timeout_s:.0f} s"), host.now())
+        why = f"cannot read {SOURCE_NAMES[name]}: no answer within {timeout_s:.0f} s"
+        silent = Sample(name, Unavailable(why), host.now())
         snapshot = snapshot.updated(taken.get(name, silent), finished=name in taken)
     return snapshot

@@ -21,6 +21,7 @@ from tui.host import Host
 from tui.lendings import Lendings
 from tui.live import Live
 from tui.model import (
+    SOURCE_NAMES,
     Cost,
     Demand,
     GuestAction,
@@ -34,7 +35,7 @@ from tui.model import (
 from tui.recall import Recall
 from tui.rules import guest_readings
 from tui.rules.availability import pause_action, stop_action, why_not, why_not_guest
-from tui.rules.events import SOURCE_NAMES, Changed
+from tui.rules.events import Changed
 from tui.sampler import Deliver, Readers, Sampler
 from tui.spans import Spans
 

@@ -10,6 +10,7 @@ from tests.ui.rig import GUESTS, INVENTORY, NOON, SIZES, WIN11, Rig, until
 from tui import state
 from tui.commands import COMMANDS, of_screen
 from tui.model import Guests, PciFunction
+from tui.screens import guest
 from tui.screens.base import HostScreen
 from widgets.canvas import Canvas
 from widgets.group_panel import GroupPanel
@@ -188,6 +189,7 @@ async def test_many_guests_push_nothing_off_the_screen() -> None:
 async def test_a_screen_is_drawn_once_when_it_opens(
     key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(guest, "TICK_S", 3600)  # a countdown that has gone on is drawn again
     drawn: list[HostScreen] = []
     show = HostScreen.show
 

@@ -7,10 +7,11 @@ from msgspec.structs import replace
 
 from tests.ui.rig import FakeInspector, Held
 from tests.unit.made import domain, guests, two_cards
-from tui.host import Host
+from tui.host import Host, HostError
 from tui.model import DomainState, HostFacts, NvmlReading, Vitals
 from tui.once import RATES_S, view_once
 from tui.rules.roles import Choice
+from tui.swap.planning import plan_once
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,17 @@ def test_the_rates_of_a_guest_that_runs_need_two_readings(
     assert guest is not None
     assert paused == pauses
     assert guest.domain.cpu_pct == (34.0 if pauses else None)
+
+
+def test_a_plan_without_an_answer_says_what_gave_none() -> None:
+    silent = Held(two_cards("vfio-pci"))
+    silent.free.clear()
+    host = Host(
+        Held(HostFacts("atlas", "6.12")), silent, Held(Vitals(())),
+        Held(NvmlReading("580.95", ())), Held(guests()), inspector=FakeInspector(),
+    )  # fmt: skip
+    try:
+        with pytest.raises(HostError, match=r"^cannot read PCI: no answer within 1 s$"):
+            plan_once(host, Choice(), "bind", None, patience=1)
+    finally:
+        silent.free.set()

@@ -109,7 +109,15 @@ from tui.model.settings import (
     ModuleDirective,
     ModuleRule,
 )
-from tui.model.snapshot import SOURCES, Reading, Sample, Snapshot, SourceName, card_read_at
+from tui.model.snapshot import (
+    SOURCE_NAMES,
+    SOURCES,
+    Reading,
+    Sample,
+    Snapshot,
+    SourceName,
+    card_read_at,
+)
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
 from tui.model.unavailable import NOT_READ_YET, Unavailable
 from tui.model.usb import (
@@ -161,6 +169,7 @@ __all__ = [
     "NVIDIA",
     "QEMU_XMLNS",
     "SOURCES",
+    "SOURCE_NAMES",
     "STORAGE_CLASS",
     "STUB_DRIVERS",
     "SWAP_ENDS",

@@ -27,6 +27,13 @@ SourceName = Literal[
     "kernel", "memory", "watch",
 ]  # fmt: skip
 
+SOURCE_NAMES: dict[SourceName, str] = {
+    "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
+    "guests": "libvirt", "threads": "QEMU threads", "agent": "guest agent", "swap": "journal",
+    "usb": "USB", "kernel": "kernel log", "memory": "memory", "watch": "watch",
+}  # fmt: skip
+"""What a source is called where nothing else says which one is meant."""
+
 Reading = (
     HostFacts | Inventory | Vitals | NvmlReading | DrmReading | Guests | GuestThreads
     | AgentReading | Swap | UsbReading | KernelLog | HostMemory | Watch | Unavailable

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from tui.model import NOT_READ_YET, Event, EventCause, HostView, PastSwap, SourceName, Swap
+from tui.model import NOT_READ_YET, SOURCE_NAMES, Event, EventCause, HostView, PastSwap, Swap
 from tui.rules import (
     card_events,
     device_events,
@@ -22,12 +22,6 @@ from tui.rules import (
     watch_events,
 )
 from tui.rules.change import Change, all_read, never_read
-
-SOURCE_NAMES: dict[SourceName, str] = {
-    "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
-    "guests": "libvirt", "threads": "QEMU threads", "agent": "guest agent", "swap": "journal",
-    "usb": "USB", "kernel": kernel_events.LOG, "memory": "memory", "watch": "watch",
-}  # fmt: skip
 
 
 class Changed(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model import (
+    SOURCE_NAMES,
     HostView,
     KernelLog,
     KernelMessage,
@@ -15,7 +16,6 @@ from tui.model import (
 from tui.rules import kernel_log
 from tui.rules.change import Change, never_read
 
-LOG = "kernel log"
 IOMMU = "IOMMU"
 
 
@@ -37,14 +37,16 @@ def changes(before: HostView, after: HostView) -> Iterator[Change]:
 def _unreadable(view: HostView) -> Iterator[Change]:
     why = view.problem("kernel")
     if why is not None:
-        yield Change(LOG, why, "note", by="host", fix=kernel_log.fix(why))
+        yield Change(SOURCE_NAMES["kernel"], why, "note", by="host", fix=kernel_log.fix(why))
 
 
 def _lost(was: KernelLog, now: KernelLog) -> Iterator[Change]:
     count = now.lost - was.lost
     if count > 0:
         lines = "line was" if count == 1 else "lines were"
-        yield Change(LOG, f"{count} {lines} overwritten unread", "note", by="host")
+        yield Change(
+            SOURCE_NAMES["kernel"], f"{count} {lines} overwritten unread", "note", by="host"
+        )
 
 
 def _said(message: KernelMessage, before: HostView, after: HostView) -> Iterator[Change]:
