@@ -31,7 +31,7 @@ from tui.rules.view import assess
 from tui.sampler import samplers
 
 TIMEOUT_S = 5.0
-"""Seconds after which a source that has not answered is unavailable."""
+"""Seconds without an answer of any source, after which those that are left are unavailable."""
 
 RATES_S = 1.0
 """Seconds between two readings for rates. The kernel counts CPU time in ticks of 10 ms."""
@@ -173,8 +173,8 @@ def read_once(
     skip: Collection[SourceName] = (),
 ) -> Snapshot:
     """Read every source once, except those in ``skip``, all at the same time; sources that
-    depend on the others' readings come after them. One that does not answer within
-    ``timeout_s`` seconds of its turn is ``Unavailable``."""
+    depend on the others' readings come after them. When none has answered for ``timeout_s``
+    seconds, those that are left are ``Unavailable``."""
     names = [name for name, _ in host.sources() if name not in skip]
     snapshot = _read(host, Snapshot(), [n for n in names if n not in _NEEDS_DEMAND], timeout_s)
     dependent = [name for name in names if name in _NEEDS_DEMAND]
@@ -200,7 +200,9 @@ def _read(
             sample = samples.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             break
-        taken.setdefault(sample.source, sample)
+        if sample.source not in taken:  # a host that answers is slow, and does not hang
+            taken[sample.source] = sample
+            deadline = time.monotonic() + timeout_s
     for name, reader in readers.items():
         reader.stop()
         why = f"cannot read {SOURCE_NAMES[name]}: no answer within {timeout_s:.0f} s"

@@ -101,6 +101,13 @@ class Sampler:
         return self._interval and self._interval * self._factor
 
     @property
+    def schedule(self) -> str:
+        """When the source is read, in words. Each guest's agent has an interval of its own."""
+        if self.interval_s is not None:
+            return f"{self.interval_s:g} s"
+        return "when due" if self.name == "agent" else "on change"
+
+    @property
     def reading_s(self) -> float | None:
         """Seconds since the reading under way began; ``None`` if there is none."""
         under_way = self._reading_began

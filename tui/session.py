@@ -36,7 +36,7 @@ from tui.recall import Recall
 from tui.rules import guest_readings
 from tui.rules.availability import pause_action, stop_action, why_not, why_not_guest
 from tui.rules.events import Changed
-from tui.sampler import Deliver, Readers, Sampler
+from tui.sampler import Deliver, Readers
 from tui.spans import Spans
 
 STALL_AFTER_S = 3.0
@@ -257,7 +257,7 @@ class Session:
         problems, read_at = dict(self.live.view.problems), self.live.snapshot.read_at
         states = (
             SourceState(
-                SOURCE_NAMES[name], _schedule(sampler), read_at.get(name),
+                SOURCE_NAMES[name], sampler.schedule, read_at.get(name),
                 sampler.took_s, sampler.reading_s, problems.get(name),
             )
             for name, sampler in self.samplers.items()
@@ -292,10 +292,3 @@ class Session:
             return False
         self._offered_recoveries.add(swap.id)
         return True
-
-
-def _schedule(sampler: Sampler) -> str:
-    """When a source is read, in words. Each guest's agent has an interval of its own."""
-    if sampler.interval_s is not None:
-        return f"{sampler.interval_s:g} s"
-    return "when due" if sampler.name == "agent" else "on change"

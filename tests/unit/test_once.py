@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from typing import TypeVar
+
 import pytest
 from msgspec.structs import replace
 
 from tests.ui.rig import FakeInspector, Held
 from tests.unit.made import domain, guests, two_cards
+from tui import once
 from tui.host import Host, HostError
-from tui.model import DomainState, HostFacts, NvmlReading, Vitals
+from tui.model import DomainState, HostFacts, NvmlReading, Unavailable, Vitals
 from tui.once import RATES_S, view_once
 from tui.rules.roles import Choice
 from tui.swap.planning import plan_once
+
+T = TypeVar("T")
 
 
 @pytest.mark.parametrize(
@@ -52,3 +58,41 @@ def test_a_plan_without_an_answer_says_what_gave_none() -> None:
             plan_once(host, Choice(), "bind", None, patience=1)
     finally:
         silent.free.set()
+
+
+class Clock:
+    """Stands for the ``time`` module. Each look at it lets one source answer."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.looks = threading.Semaphore(0)
+
+    def monotonic(self) -> float:
+        self.looks.release()
+        return self.now
+
+
+class Slow(Held[T]):
+    """A source that takes 4 s."""
+
+    def __init__(self, reading: T, clock: Clock) -> None:
+        super().__init__(reading)
+        self._clock = clock
+
+    def read(self) -> T:
+        self._clock.looks.acquire()
+        self._clock.now += 4.0
+        return super().read()
+
+
+def test_a_slow_host_is_waited_for_while_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(once, "time", clock)
+    host = Host(
+        Slow(HostFacts("atlas", "6.12"), clock), Slow(two_cards("vfio-pci"), clock),
+        Slow(Vitals(()), clock), Slow(NvmlReading("580.95", ()), clock), Slow(guests(), clock),
+        inspector=FakeInspector(),
+    )  # fmt: skip
+    snapshot = once.read_once(host, timeout_s=5.0)
+    readings = (snapshot.facts, snapshot.pci, snapshot.vitals, snapshot.nvml, snapshot.guests)
+    assert not [reading for reading in readings if isinstance(reading, Unavailable)]
