@@ -47,6 +47,7 @@ from tui.model import (
     Watch,
 )
 from tui.model.requests import SwapRequest
+from tui.screens.base import HostScreen
 from tui.session import Session
 
 T = TypeVar("T")
@@ -317,3 +318,27 @@ def text_of(app: VfiotopApp) -> str:
     width, height = app.size
     rows = app.screen._compositor.render_strips(app.size)[:height]
     return "\n".join("".join(s.text for s in strip)[:width].rstrip() for strip in rows)
+
+
+def hints(rig: Rig) -> dict[str, bool]:
+    """The keys of the footer, and whether they work."""
+    screen = rig.app.screen
+    assert isinstance(screen, HostScreen)
+    return {hint.key: hint.enabled for hint in screen.hints()}
+
+
+def dim(rig: Rig, key: str) -> bool:
+    """Whether the footer shows a key dimmed."""
+    return hints(rig).get(key) is False
+
+
+def said(rig: Rig) -> str:
+    """What the footer says in place of the keys."""
+    screen = rig.app.screen
+    return screen._notice if isinstance(screen, HostScreen) else ""
+
+
+async def press(pilot: Pilot[None], rig: Rig, key: str) -> None:
+    """Press a key once it works: a plan is agreed to only after all of it was drawn."""
+    await until(pilot, lambda: hints(rig).get(key, False))
+    await pilot.press(key)

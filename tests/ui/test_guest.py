@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from tests.thorough import thorough
-from tests.ui.rig import GUESTS, NOON, SIZES, WIN11, Rig, at_home, until
-from tests.ui.test_swap import CARD, SOUND, STEPS, dim, hints, said, see_all
+from tests.ui.rig import GUESTS, NOON, SIZES, WIN11, Rig, at_home, dim, hints, press, said, until
+from tests.ui.test_swap import CARD, SOUND, STEPS, see_all
 from tui.host import HostError, NothingToRead
 from tui.model import (
     Domain,
@@ -61,7 +61,7 @@ async def test_a_start_shows_its_plan_and_asks(size: tuple[int, int]) -> None:
     async with pressed(rig, "s", "Starts win11.", "shut off", size) as pilot:
         assert rig.control.asked == []
         await see_all(pilot, rig)
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
         becomes(rig, "running")
         await until(pilot, lambda: "win11 is running." in rig.text())
@@ -76,7 +76,7 @@ async def test_a_card_that_is_with_the_host_is_bound_first() -> None:
         await pilot.press("s")
         await until(pilot, lambda: "is bound first" in rig.text())
         assert "modprobe vfio-pci" in rig.text()
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
         assert (rig.mover.requests[0].action, rig.mover.requests[0].address) == ("bind", CARD)
         rig.swap.put(SWAP)
@@ -103,7 +103,7 @@ async def test_a_bind_that_failed_starts_nothing(state: SwapState, word: str) ->
     async with rig.running() as pilot:
         await pilot.press("s")
         await until(pilot, lambda: "is bound first" in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
         ended = replace(SWAP, state=state, runner_alive=False, message="Xorg has it")
         rig.swap.put(ended)
@@ -134,7 +134,7 @@ async def test_a_start_gives_up_when_the_journal_loses_its_bind(case: int) -> No
     async with rig.running() as pilot:
         await pilot.press("s")
         await until(pilot, lambda: "is bound first" in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
         for each in told:
             read = rig.session.finished["swap"]
@@ -155,7 +155,7 @@ async def test_a_start_ignores_journal_entries_from_before_it() -> None:
     async with rig.running() as pilot:
         await pilot.press("s")
         await until(pilot, lambda: "is bound first" in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
         read = rig.session.finished["swap"]
         rig.swap.put(replace(earlier, message="the same once more"))
@@ -177,7 +177,7 @@ async def test_a_start_continues_when_its_screen_is_left() -> None:
     async with rig.running() as pilot:
         await pilot.press("s")
         await until(pilot, lambda: "is bound first" in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
         rig.swap.put(SWAP)
         await until(pilot, lambda: "then win11 is started" in rig.text())
@@ -209,7 +209,7 @@ async def test_a_rival_guest_started_meanwhile_is_refused() -> None:
     async with pressed(rig, "s", "Starts win11.", "shut off") as pilot:
         other = replace(WIN11, name="other", uuid="0e7e", state="running")
         rig.control.domains = replace(GUESTS, domains=(other,))
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "“other” is running with a GeForce card" in rig.text())
     assert rig.control.asked == []
 
@@ -220,7 +220,7 @@ async def test_a_rival_guest_started_meanwhile_is_refused() -> None:
 async def test_a_stop_counts_down_and_then_offers_to_force_it_off() -> None:
     rig = Rig()
     async with pressed(rig, "x", "Asks win11 to shut down") as pilot:
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "60 s until it can be forced off" in rig.text())
         await until(pilot, lambda: rig.control.asked == [("stop", WIN11.uuid)])
         await pilot.press("x")
@@ -230,7 +230,7 @@ async def test_a_stop_counts_down_and_then_offers_to_force_it_off() -> None:
         await pilot.press("x")
         await until(pilot, lambda: "Forces win11 off" in rig.text())
         assert rig.control.asked == [("stop", WIN11.uuid)]
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: rig.control.asked[1:] == [("force-off", WIN11.uuid)])
         becomes(rig, "shut off")
         await until(pilot, lambda: "win11 is shut off." in rig.text())
@@ -243,7 +243,7 @@ async def test_a_stop_counts_down_and_then_offers_to_force_it_off() -> None:
 async def test_the_countdown_continues_when_the_screen_is_left() -> None:
     rig = Rig()
     async with pressed(rig, "x", "Asks win11 to shut down") as pilot:
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "60 s until it can be forced off" in rig.text())
         await pilot.press("escape")
         rig.at = NOON + timedelta(seconds=20)
@@ -256,7 +256,7 @@ async def test_the_countdown_continues_when_the_screen_is_left() -> None:
 async def test_a_guest_that_is_off_offers_to_unbind_its_card() -> None:
     rig = Rig()
     async with pressed(rig, "x", "Asks win11 to shut down") as pilot:
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "60 s until it can be forced off" in rig.text())
         becomes(rig, "shut off")
         await until(pilot, lambda: "u gives it back to the host" in rig.text())
@@ -268,7 +268,7 @@ async def test_a_guest_that_is_off_offers_to_unbind_its_card() -> None:
 async def test_a_guest_may_be_undefined_while_it_stops() -> None:
     rig = Rig()
     async with pressed(rig, "x", "Asks win11 to shut down") as pilot:
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "60 s until it can be forced off" in rig.text())
         rig.guests.put(replace(GUESTS, domains=()))
         await until(pilot, lambda: "win11 is no longer defined." in rig.text())
@@ -277,7 +277,7 @@ async def test_a_guest_may_be_undefined_while_it_stops() -> None:
 async def test_libvirt_may_restart_while_a_guest_stops() -> None:
     rig = Rig()
     async with pressed(rig, "x", "Asks win11 to shut down") as pilot:
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "60 s until it can be forced off" in rig.text())
         rig.guests.put(HostError("libvirtd is not running"))
         await until(pilot, lambda: "cannot tell whether it has: libvirtd is not" in rig.text())
@@ -291,7 +291,7 @@ async def test_a_hung_agent_does_not_hang_the_screen() -> None:
     rig = Rig()
     async with pressed(rig, "x", "Asks win11 to shut down") as pilot:
         rig.control.free.clear()
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "60 s until it can be forced off" in rig.text())
         rig.at = NOON + timedelta(seconds=70)
         await until(pilot, lambda: "press x to force it off" in rig.text())
@@ -304,7 +304,7 @@ async def test_a_stop_that_libvirt_refuses_says_so_and_counts_nothing() -> None:
     rig = Rig()
     async with pressed(rig, "x", "Asks win11 to shut down") as pilot:
         rig.control.answer = HostError("libvirt does not let you shut down “win11”")
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "does not let you shut down" in rig.text())
         assert rig.session.pending_stops == {}
 
@@ -313,7 +313,7 @@ async def test_a_paused_guest_is_offered_to_be_forced_off() -> None:
     rig = Rig()
     async with pressed(rig, "x", "Forces win11 off", "paused") as pilot:
         assert "Unsaved work in it is lost" in rig.text()
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: rig.control.asked == [("force-off", WIN11.uuid)])
 
 
@@ -325,7 +325,7 @@ async def test_a_doubt_after_the_bind_does_not_bind_again() -> None:
     async with rig.running() as pilot:
         await pilot.press("s")
         await until(pilot, lambda: "is bound first" in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
         rig.swap.put(SWAP)
         await until(pilot, lambda: "then win11 is started" in rig.text())
@@ -337,7 +337,7 @@ async def test_a_doubt_after_the_bind_does_not_bind_again() -> None:
         rig.guests.put(replace(GUESTS, domains=(odd, off)))
         rig.swap.put(replace(SWAP, state="done"))
         await until(pilot, lambda: "Risk: cannot tell" in rig.text())
-        await pilot.press("Y")
+        await press(pilot, rig, "Y")
         await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
     assert len(rig.mover.requests) == 1
 
@@ -356,7 +356,7 @@ async def test_pause_resume_and_reboot_have_one_key_each(
     rig = Rig()
     async with pressed(rig, key, "win11", state) as pilot:
         await until(pilot, lambda: f"y {action} now" in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: rig.control.asked == [(action, WIN11.uuid)])
         becomes(rig, end)
         await until(pilot, lambda: f"{action.capitalize()} win11" in rig.text())
@@ -391,7 +391,7 @@ async def test_a_runner_that_does_not_begin_says_why() -> None:
     async with rig.running() as pilot:
         await pilot.press("s")
         await until(pilot, lambda: "is bound first" in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "sudo did not start the runner" in rig.text())
     assert rig.control.asked == []
 
@@ -430,13 +430,15 @@ async def test_card_and_guest_are_asked_for_when_first_needed() -> None:
         assert dim(rig, "y")
         await pilot.press("enter", "tab", "down", "enter")
         await until(pilot, lambda: "Press y to assign 01:00.0 to win11" in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
+        await until(pilot, lambda: rig.session.live.view.guest_gpu is not None)
         view = rig.session.live.view
         assert view.guest_gpu is not None
         assert (view.guest_gpu.address, view.guest and view.guest.domain.name) == (CARD, "win11")
     again = Rig()
     two_that_could_have_it(again)
-    async with again.running():
+    async with again.running() as pilot:
+        await until(pilot, lambda: again.session.live.view.guest_gpu is not None)
         view = again.session.live.view
         assert view.guest_gpu is not None
         assert (view.guest_gpu.address, view.guest and view.guest.domain.name) == (CARD, "win11")
@@ -457,7 +459,7 @@ async def test_the_card_is_added_to_the_definition_and_removed_again() -> None:
         await pilot.press("up", "enter", "tab", "enter", "y")
         await until(pilot, lambda: "does not list the card yet" in rig.text())
         assert rig.control.asked == []
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "u restores its old definition" in rig.text())
         assert rig.control.xml.count("bus='0x01'") == 2
         assert "0x0a" not in rig.control.xml

@@ -9,8 +9,7 @@ import pytest
 from msgspec.structs import replace
 from textual.pilot import Pilot
 
-from tests.ui.rig import DISK, GUESTS, HOST_CARD, INVENTORY, WIN11, Rig, until
-from tests.ui.test_swap import hints
+from tests.ui.rig import DISK, GUESTS, HOST_CARD, INVENTORY, WIN11, Rig, hints, press, until
 from tui.model import (
     Attachment,
     DeviceUse,
@@ -145,7 +144,7 @@ async def test_the_cards_old_address_is_removed_and_the_plan_says_why() -> None:
         rig.session.live.choose(Choice("0000:01:00.0", "win11"))
         await pilot.press("w")
         await until(pilot, lambda: rig.app.screen.name == "roles")
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         words = "press y to add 01:00.0 01:00.1 in place of 02:00.0 02:00.1"
         await until(pilot, lambda: words in _flat(rig))
         assert (
@@ -154,7 +153,7 @@ async def test_the_cards_old_address_is_removed_and_the_plan_says_why() -> None:
         )
         assert "02:00.1 no longer exists." in _flat(rig)
         assert rig.control.asked == []
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "u restores its old definition" in _flat(rig))
         assert rig.control.xml == XML.replace("bus='0x02'", "bus='0x01'")
 
@@ -166,11 +165,11 @@ async def test_a_guest_that_names_other_devices_as_well() -> None:
     async with rig.running() as pilot:
         await pilot.press("w")
         await until(pilot, lambda: rig.app.screen.name == "roles")
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(
             pilot, lambda: "press y to remove 02:00.0 02:00.1 from its definition" in _flat(rig)
         )
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "u restores its old definition" in _flat(rig))
     assert "bus='0x02'" not in rig.control.xml
     assert rig.control.xml.count("<hostdev") == 2
@@ -185,7 +184,7 @@ async def test_a_doubtful_device_is_reported_and_stays() -> None:
         rig.session.live.choose(Choice("0000:01:00.0", "win11"))
         await pilot.press("w")
         await until(pilot, lambda: rig.app.screen.name == "roles")
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(
             pilot,
             lambda: "It stays; `virsh -c qemu:///system edit win11` removes it." in _flat(rig),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.ui.rig import GUESTS, SIZES, WIN11, Rig, until
+from tests.ui.rig import GUESTS, SIZES, WIN11, Rig, press, said, until
 from tests.ui.test_guest import becomes, pressed
-from tests.ui.test_swap import said, see_all
+from tests.ui.test_swap import see_all
 from tui import state
 from tui.background import finish
 from tui.config import Config
@@ -32,7 +32,7 @@ async def test_a_half_done_start_offers_to_resume_or_force_off(
     async with pressed(rig, "s", "Starts win11.", "shut off", size) as pilot:
         rig.control.answer = Unsettled(PAUSED, "paused")
         await see_all(pilot, rig)
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         becomes(rig, "paused")
         await until(pilot, lambda: "p resumes it, x forces it off" in _flat(rig))
         assert PAUSED in _flat(rig)
@@ -41,7 +41,7 @@ async def test_a_half_done_start_offers_to_resume_or_force_off(
         await pilot.press(key)
         await until(pilot, lambda: see in _flat(rig))
         await see_all(pilot, rig)
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: rig.control.asked[1:] == [(action, WIN11.uuid)])
 
 
@@ -60,7 +60,7 @@ async def test_a_half_done_start_is_notified_when_its_screen_was_left() -> None:
     async with pressed(rig, "s", "Starts win11.", "shut off") as pilot:
         rig.control.free.clear()
         rig.control.answer = Unsettled(PAUSED, "paused")
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
         await pilot.press("escape")
         rig.control.free.set()
@@ -74,7 +74,7 @@ async def test_an_action_under_way_at_the_end_is_waited_for() -> None:
     async with pressed(rig, "s", "Starts win11.", "shut off") as pilot:
         rig.control.free.clear()
         rig.control.answer = Unsettled(PAUSED, "paused")
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
         await pilot.press("escape", "q")
     told: list[str] = []
@@ -95,7 +95,7 @@ async def test_an_action_under_way_at_the_end_is_waited_for() -> None:
 async def test_an_error_shown_on_the_screen_is_not_printed_again() -> None:
     rig = Rig()
     async with pressed(rig, "s", "Starts win11.", "shut off") as pilot:
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
         becomes(rig, "running")
         await until(pilot, lambda: "win11 is running." in rig.text())
@@ -115,7 +115,7 @@ async def test_of_two_guests_the_chosen_one_is_used(picked: Domain) -> None:
         down = ["down"] if picked is TWIN else []
         await pilot.press("enter", "tab", *down, "enter")
         await until(pilot, lambda: "Press y to assign 01:00.0 to win11" in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: rig.session.live.view.guest is not None)
         guest = rig.session.live.view.guest
         assert guest is not None
@@ -124,7 +124,7 @@ async def test_of_two_guests_the_chosen_one_is_used(picked: Domain) -> None:
         await until(pilot, lambda: state.load().guest == guest.domain.uuid)
         await pilot.press("escape", "s")
         await until(pilot, lambda: "Starts win11." in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: rig.control.asked == [("start", guest.domain.uuid)])
 
 

@@ -12,11 +12,10 @@ from msgspec.structs import replace
 from textual.color import Color
 from textual.pilot import Pilot
 
-from tests.ui.rig import GUESTS, NOON, SIZES, Rig, at_home, until
+from tests.ui.rig import GUESTS, NOON, SIZES, Rig, at_home, dim, hints, press, said, until
 from tui.host import HostError, NothingToRead
 from tui.model import Holder, Holders, Swap
 from tui.model.errors import Doubtful, Refused
-from tui.screens.base import HostScreen
 from tui.screens.plan import PlanScreen
 from widgets.lines import width_of
 from widgets.plan_panel import PlanPanel
@@ -55,24 +54,6 @@ async def see_all(pilot: Pilot[None], rig: Rig) -> None:
     for _ in range(panel.below):
         await pilot.press("space")
         await pilot.pause()
-
-
-def hints(rig: Rig) -> dict[str, bool]:
-    """The keys of the footer, and whether they work."""
-    screen = rig.app.screen
-    assert isinstance(screen, HostScreen)
-    return {hint.key: hint.enabled for hint in screen.hints()}
-
-
-def dim(rig: Rig, key: str) -> bool:
-    """Whether the footer shows a key dimmed."""
-    return hints(rig).get(key) is False
-
-
-def said(rig: Rig) -> str:
-    """What the footer says in place of the keys."""
-    screen = rig.app.screen
-    return screen._notice if isinstance(screen, HostScreen) else ""
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -120,7 +101,7 @@ async def test_nobody_agrees_to_a_plan_that_was_not_all_on_the_screen(
         assert rig.mover.requests == []
         await see_all(pilot, rig)
         assert "space" not in hints(rig)
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
 
 
@@ -130,13 +111,13 @@ async def test_nobody_takes_a_risk_that_was_not_on_the_screen(size: tuple[int, i
     rig.inspector.found = Holders((), uninspected=3, unlisted_reason="no /proc at all " * 30)
     async with planned(rig, size) as pilot:
         await see_all(pilot, rig)
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "Risk:" in rig.text())
         await pilot.press("Y")
         await until(pilot, lambda: "not all of it was on the screen yet" in said(rig))
         assert rig.mover.requests == []
         await see_all(pilot, rig)
-        await pilot.press("Y")
+        await press(pilot, rig, "Y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
 
 
@@ -145,7 +126,7 @@ async def test_a_plan_keeps_its_place_while_it_runs() -> None:
     async with planned(rig, (80, 24)) as pilot:
         steps = tuple(step.text for step in rig.app.screen.page().steps)  # type: ignore[attr-defined]
         before = rig.text().splitlines()
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
         rig.swap.put(replace(SWAP, steps=steps, step=3, drivers=("nvidia", "snd_hda_intel")))
         await until(pilot, lambda: "◐ step 4 of 8" in rig.text())
@@ -168,7 +149,7 @@ async def test_after_a_bind_the_guest_can_be_started_from_its_end() -> None:
     rig = Rig()
     async with planned(rig) as pilot:
         assert "s" not in hints(rig)
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
         rig.swap.put(SWAP)
         await until(pilot, lambda: "◐ step 2 of 2" in rig.text())
@@ -203,7 +184,7 @@ async def test_our_own_readers_are_named_and_do_not_block() -> None:
         text = rig.text()
         assert text.count("python3 (77, anna), vfiotop's NVML reader: it exits on its own") == 1
         assert "✓ ready" in text
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
 
 
@@ -215,11 +196,11 @@ async def test_a_doubt_is_named_and_needs_a_second_consent() -> None:
         assert "? 3 processes of other users could not be inspected" in rig.text()
         assert "y show the risk" in rig.text()
         await pilot.press("Y")
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         assert "Risk: 3 processes of other users could not be inspected" in rig.text()
         await pilot.press("y")
         assert rig.mover.requests == []
-        await pilot.press("Y")
+        await press(pilot, rig, "Y")
         await until(pilot, lambda: rig.mover.requests != [])
     (request,) = rig.mover.requests
     assert request.consent.accepted == {"holders:unknown"}
@@ -229,10 +210,10 @@ async def test_a_doubt_of_the_runner_needs_consent_too() -> None:
     rig = Rig()
     rig.mover.answer = Doubtful("libvirt does not answer", ["guest.inactive:unknown"])
     async with planned(rig) as pilot:
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "Risk: libvirt does not answer" in rig.text())
         rig.mover.answer = "first"
-        await pilot.press("Y")
+        await press(pilot, rig, "Y")
         await until(pilot, lambda: len(rig.mover.requests) == 2)
     first, second = rig.mover.requests
     assert second.consent == first.consent.and_also(["guest.inactive:unknown"])
@@ -244,7 +225,7 @@ async def test_a_refusal_of_the_runner_is_shown(error: Exception) -> None:
     rig = Rig()
     rig.mover.answer = error
     async with planned(rig) as pilot:
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: str(error) in rig.text())
 
 
@@ -318,7 +299,7 @@ async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str, quest
         await pilot.press(key)
         await until(pilot, lambda: question in rig.text())
         assert rig.mover.requests == []
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: rig.mover.requests != [])
         rig.swap.put(replace(SWAP, state="undone", message="undone by recover"))
         await until(pilot, lambda: "Undone, the card is as it was" in rig.text())
@@ -348,7 +329,7 @@ async def test_a_refusal_does_not_hide_a_running_swap() -> None:
     rig = Rig()
     rig.mover.answer = Refused("Xorg came back")
     async with planned(rig) as pilot:
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "Xorg came back" in rig.text())
         rig.swap.put(replace(SWAP, id="somebody's"))
         await until(pilot, lambda: "◐ step 2 of 2" in rig.text())
@@ -375,7 +356,7 @@ async def test_consent_to_a_risk_does_not_apply_to_another_swap() -> None:
     rig = Rig()
     rig.inspector.found = Holders((), uninspected=3)
     async with planned(rig) as pilot:
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "Risk:" in rig.text())
         rig.swap.put(replace(SWAP, id="somebody's"))
         await until(pilot, lambda: "◐ step 2 of 2" in rig.text())
@@ -405,7 +386,7 @@ async def test_accepted_risks_stay_accepted_when_more_are_asked() -> None:
         await pilot.press("y", "Y")
         await until(pilot, lambda: "Risk: libvirt" in rig.text())
         rig.mover.answer = "first"
-        await pilot.press("Y")
+        await press(pilot, rig, "Y")
         await until(pilot, lambda: len(rig.mover.requests) == 2)
     assert rig.mover.requests[1].consent.accepted == {"guest.inactive:unknown", "holders:unknown"}
 
@@ -421,7 +402,7 @@ async def test_a_failed_recovery_can_be_tried_again() -> None:
         for number in (1, 2):
             await pilot.press("u")
             await until(pilot, lambda: "Restores 01:00.0" in rig.text())
-            await pilot.press("y")
+            await press(pilot, rig, "y")
             await until(pilot, lambda n=number: len(rig.mover.requests) == n)  # type: ignore[misc]
             await until(pilot, lambda: "f finishes it, u undoes it" in rig.text())
 
@@ -437,7 +418,7 @@ async def test_the_other_recovery_can_be_chosen_instead() -> None:
         await until(pilot, lambda: "by Xorg (911" in rig.text())
         await pilot.press("u")
         await until(pilot, lambda: "Restores 01:00.0" in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: rig.mover.requests != [])
     assert rig.mover.requests[0].action == "undo"
 
@@ -454,7 +435,7 @@ async def test_a_swap_missing_from_the_journal_is_given_up(
 ) -> None:
     rig = Rig()
     async with planned(rig) as pilot:
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
         for each in (*told, told[-1]):
             read = rig.session.finished["swap"]
@@ -525,7 +506,7 @@ async def test_the_footer_says_which_paths_v_shows() -> None:
         await pilot.press("v")
         assert "v short paths" in rig.text().splitlines()[-1]
         await see_all(pilot, rig)
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
 
 

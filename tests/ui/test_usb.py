@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from textual.pilot import Pilot
 
-from tests.ui.rig import GUESTS, NORMAL, PHONE, SIZES, WIDE, WIN11, FakeControl, Rig, until
+from tests.ui.rig import GUESTS, NORMAL, PHONE, SIZES, WIDE, WIN11, FakeControl, Rig, press, until
 from tests.unit.rules.usb_made import keyboard, lent_as, stick, usb
 from tui.app import VfiotopApp
 from tui.config import Config
@@ -63,7 +63,7 @@ async def test_a_device_is_lent_and_taken_back() -> None:
     rig = Rig()
     async with opened(rig, MOUSE) as pilot:
         assert "Lend Mouse · to win11" in rig.text()
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "win11 has Mouse." in rig.text())
         put(rig, replace(MOUSE, taken=True), has=[MOUSE])
         await until(pilot, lambda: "lent: “win11” has it" in rig.text())
@@ -78,16 +78,16 @@ async def test_the_last_keyboard_takes_a_question_of_its_own() -> None:
     rig = Rig()
     async with opened(rig, KEYS) as pilot:
         await pilot.press("Y")
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "Risk: the host has no other keyboard" in rig.text())
         await pilot.press("enter")
         await until(pilot, lambda: "because the host uses" in rig.text())
         assert rig.control.asked == []
         await pilot.press("escape")
         await until(pilot, lambda: "Risk:" not in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "Risk:" in rig.text())
-        await pilot.press("Y")
+        await press(pilot, rig, "Y")
         await until(pilot, lambda: "win11 has Keyboard." in rig.text())
     assert rig.control.asked == [("lend 2", WIN11.uuid)]
 
@@ -95,7 +95,7 @@ async def test_the_last_keyboard_takes_a_question_of_its_own() -> None:
 async def test_another_device_under_the_cursor_is_another_plan() -> None:
     rig = Rig()
     async with opened(rig, KEYS, MOUSE) as pilot:
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "Risk:" in rig.text())
         await pilot.press("down")
         await until(pilot, lambda: "Lend Mouse" in rig.text())
@@ -104,7 +104,7 @@ async def test_another_device_under_the_cursor_is_another_plan() -> None:
         put(rig, KEYS, usb("1-1.1", 9, name="New"), MOUSE)
         await until(pilot, lambda: "1-1.1 New" in rig.text())
         assert "Lend Mouse" in rig.text()
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "win11 has Mouse." in rig.text())
     assert rig.control.asked == [("lend 3", WIN11.uuid)]
 
@@ -131,7 +131,7 @@ async def test_the_cursor_waits_for_an_unplugged_device_and_no_key_acts_on_anoth
         await until(pilot, lambda: "y lend: the device was unplugged" in rig.text())
         put(rig, KEYS, replace(PAD, number=8))
         await until(pilot, lambda: "Lend Pad" in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "win11 has Pad." in rig.text())
     assert rig.control.asked == [("lend 8", WIN11.uuid)]
 
@@ -166,10 +166,10 @@ async def test_a_failure_is_said_here_or_as_an_event() -> None:
     rig = Rig()
     rig.control.answer = HostError("libvirt could not lend a USB device")
     async with opened(rig, PAD) as pilot:
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "libvirt could not lend a USB device." in rig.text())
         rig.control.free.clear()
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "Attaching it to win11" in rig.text())
         await pilot.press("escape")
         rig.control.free.set()
@@ -183,7 +183,7 @@ async def test_not_all_of_a_plan_that_does_not_fit_was_seen() -> None:
         await until(pilot, lambda: "space shows the rest" in rig.text())
         for _ in range(5):
             await pilot.press("space")
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "Risk:" in rig.text())
     assert rig.control.asked == []
 
@@ -198,7 +198,7 @@ async def test_a_lent_device_that_is_unplugged_stays_in_the_list_and_is_taken_ba
         )
         await pilot.press("down")
         await until(pilot, lambda: "Take back 045e:02ea · from win11" in rig.text())
-        await pilot.press("y")
+        await press(pilot, rig, "y")
         await until(pilot, lambda: "045e:02ea is back with the host." in rig.text())
     assert rig.control.asked == [("return 7", WIN11.uuid)]
     assert not [event for event in events(rig) if "045e" in str(event)]
@@ -209,7 +209,7 @@ async def test_a_lent_device_that_is_unplugged_stays_in_the_list_and_is_taken_ba
 
 async def lent(rig: Rig, pilot: Pilot[None], device: UsbDevice) -> None:
     """Lend the device under the cursor, and leave the screen."""
-    await pilot.press("y")
+    await press(pilot, rig, "y")
     await until(pilot, lambda: f"win11 has {device.name}." in rig.text())
     put(rig, replace(device, taken=True), has=[device])
     await until(pilot, lambda: "lent: “win11” has it" in rig.text())
