@@ -4,12 +4,22 @@ import gc
 import os
 import signal
 from collections.abc import Generator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from tests import thorough
 from tests.examples import load_profile
+
+HERE = Path(__file__).parent
+
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+WITH_A_COMMAND = ("lab", "packages", "prometheus")
+"""The folders whose tests have a command of their own."""
 
 WAITING = ("libvirt", "bench", "attack", "ui")
 """The folders whose tests wait most: for libvirtd, for a slow link, for programs and for Textual's
@@ -30,10 +40,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Collect no garbage meanwhile, leave the thousands of tests out of it from then on, and
     collect it less often: it took a fifth of the time."""
     gc.disable()
+    if session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        _import_share(WORKER, WORKERS)
     result = yield
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
@@ -41,9 +53,19 @@ def pytest_collection() -> Generator[None, object, object]:
     return result
 
 
+def _import_share(worker: int, workers: int) -> None:
+    """Import every so many-th module of tests. In a clean checkout pytest first rewrites the
+    asserts of each one. Every worker needs all modules; so each rewrites others first."""
+    found = sorted(HERE.rglob("test_*.py"))
+    wanted = [each for each in found if each.relative_to(HERE).parts[0] not in WITH_A_COMMAND]
+    for file in wanted[worker::workers]:
+        with suppress(Exception, pytest.skip.Exception):  # collecting it will report it
+            import_module(".".join(file.relative_to(HERE.parent).with_suffix("").parts))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     thorough.leave_out(config, items)
-    items[:] = _spread(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    items[:] = _spread(items, WORKERS)
 
 
 def _spread(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
@@ -52,7 +74,7 @@ def _spread(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     waiting: dict[str, list[pytest.Item]] = {name: [] for name in WAITING}
     others: list[pytest.Item] = []
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        folder = item.path.relative_to(HERE).parts[0]
         waiting.get(folder, others).append(item)
     found: list[pytest.Item] = []
     for worker, run in enumerate(waiting.values(), 1):
