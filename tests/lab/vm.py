@@ -37,6 +37,10 @@ NOT_READ = ("site-packages", "dist-packages", "test", "idlelib")
 RESULTS = "/run/lab/results"
 """The directory of results, inside."""
 
+FEW_DESCRIPTORS = "-global virtio-serial-pci.ioeventfd=off"
+"""virtme adds seven of these devices. Each has 64 queues, and with a descriptor for each one QEMU's
+main loop needs a processor of its own: it polls all of them whenever it wakes up."""
+
 MEMORY, CPUS = "3G", "1"
 """With two CPUs, QEMU's emulation sometimes stalls on a busy machine: one CPU spins on a lock and
 keeps taking QEMU's own lock. The other, which holds the spin lock, then runs so rarely that the
@@ -146,7 +150,7 @@ class Machine:
             f"-chardev file,id=log,path={results}/kernel.log",
             "-device virtio-serial-pci -device virtconsole,chardev=log",
         )
-        qemu = " ".join((*self.topology.qemu, "-cpu max", *devices))
+        qemu = " ".join((*self.topology.qemu, "-cpu max", FEW_DESCRIPTORS, *devices))
         kernel = [
             *self.topology.kernel, "console=hvc0", loglevel,
             *(f"lab.{name}={value}" for name, value in told.items()),
