@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tui import __version__, config
+from tui.cli.common import refused
 from tui.cli.exits import USAGE, UsageError, fail
 from tui.host import Host
 from tui.process import output
@@ -69,10 +71,9 @@ def make_parser(add_commands: Sequence[Callable[[AddParser], None]]) -> argparse
         "--version", action="version", version=f"vfiotop {__version__}", help="print the version"
     )
     _add_common(parser, top=True)
-    common = common_options()
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=CommandParser)
     for add in add_commands:
-        add(lambda name, text: commands.add_parser(name, parents=[common], help=text))
+        add(lambda name, text: commands.add_parser(name, parents=[common_options(name)], help=text))
     parser.set_defaults(commands=tuple(commands.choices))
     return parser
 
@@ -92,10 +93,15 @@ def without_command(argv: Sequence[str]) -> argparse.Namespace | None:
     return arguments
 
 
-def common_options() -> CommandParser:
-    """The options that every command takes, as a parent of its parser."""
+@cache
+def common_options(command: str) -> CommandParser:
+    """The common options, as a parent of a command's parser. Its help leaves out those without an
+    effect on it."""
     parser = CommandParser(add_help=False)
     _add_common(parser, top=False)
+    for action in parser._actions:
+        if action.dest in refused(command):
+            action.help = argparse.SUPPRESS
     return parser
 
 

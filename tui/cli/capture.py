@@ -36,7 +36,7 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     """Capture the host, and say what was replaced."""
     file = _file(arguments)
     if host.root is None:
-        raise UsageError("a simulated host has no files to capture; leave out --demo")
+        raise UsageError("this host has no files to capture")
     # No other command needs these modules, or should wait for their import.
     from tui.host.capture.bundle import capture, machine  # noqa: PLC0415
 

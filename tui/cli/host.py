@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tui import config
 from tui.cli.arguments import checked
+from tui.cli.common import refused
 from tui.cli.exits import DONE, UsageError
 from tui.host import Host, HostError, HostKind
 from tui.process import output
@@ -90,6 +91,8 @@ def _not_a_scenario(arguments: argparse.Namespace) -> str | None:
     from tui.host.demo.host import SCENARIOS  # noqa: PLC0415
 
     word, command = output.short(arguments.demo, 40), arguments.command
+    if command is None and word in arguments.commands and "demo" in refused(word):
+        return f"“{word}” is a command, not a scenario: leave out --demo"
     if command is None and word in arguments.commands:
         typed = "plan bind" if word == "plan" else word
         return (

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from tui import config
 from tui.cli import screen
 from tui.cli.arguments import ARGUMENT_LIMIT, Run, Show, checked, make_parser, without_command
+from tui.cli.common import complaint
 from tui.cli.exits import DONE, FAILED, USAGE, UsageError, report
 from tui.cli.host import list_scenarios, load_settings, open_host
 from tui.model.errors import VfiotopError
@@ -44,6 +45,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments = without_command(argv) or _with_command(argv)
     for name, value in (("run", screen.run), ("show", None)):
         vars(arguments).setdefault(name, value)
+    contradiction = complaint(arguments)
+    if contradiction is not None:
+        raise UsageError(contradiction)
     if getattr(arguments, "domain", None) is not None:
         checked("DOMAIN", config.name, arguments.domain)
     return arguments

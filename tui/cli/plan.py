@@ -29,7 +29,7 @@ def add_commands(add: AddParser) -> None:
         ("bind", "what moving a GPU to vfio-pci would do"),
         ("unbind", "what returning it to the host would do"),
     ):
-        way = directions.add_parser(direction, parents=[common_options()], help=text)
+        way = directions.add_parser(direction, parents=[common_options("plan")], help=text)
         add_address(way)
         add_json(way, again=True)
     parser.set_defaults(run=run)

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from tui import config
 from tui.cli.arguments import AddParser
-from tui.cli.exits import UsageError
 from tui.cli.screen import open_screen
 
 
@@ -23,8 +22,6 @@ def add_commands(add: AddParser) -> None:
 
 def show(settings: config.Config, arguments: argparse.Namespace) -> int:
     """Show the recording until the user leaves."""
-    if arguments.demo is not None or arguments.root is not None:
-        raise UsageError("replay shows the host in FILE; leave out --demo and --root")
     from tui.host.replayed import replayed  # noqa: PLC0415 - no other command needs it
 
     found = replayed(arguments.file)

@@ -28,7 +28,7 @@ def add_commands(add: AddParser) -> None:
     ways = parser.add_subparsers(
         dest="action", metavar="list|lend|return", parser_class=CommandParser
     )
-    common = common_options()
+    common = common_options("usb")
     add_json(ways.add_parser("list", parents=[common], help="who has each device, and its uses"))
     for action, text in (("lend", "attach a device"), ("return", "detach a device")):
         way = ways.add_parser(action, parents=[common], help=text)

@@ -65,8 +65,8 @@ def test_a_configuration_that_is_named_holds(tmp_path: Path, opened: Opened, hom
     [
         ((), 2, "FILE"),
         (("missing.tar.gz",), 1, "there is no missing.tar.gz; replay expects a capture"),
-        (("x", "--demo", "desk"), 2, "leave out --demo and --root"),
-        (("x", "--root", "/"), 2, "leave out --demo and --root"),
+        (("x", "--demo", "desk"), 2, "--demo has no effect on `vfiotop replay`"),
+        (("x", "--root", "/"), 2, "it shows the host in FILE; leave it out"),
     ],
 )
 def test_what_is_refused(
