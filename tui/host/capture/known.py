@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 
-def _listed(text: str) -> frozenset[str]:
+def listed(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
-OPTIONS = _listed(
+OPTIONS = listed(
     """acpi acpi_enforce_resources amd_iommu amd_pstate apparmor audit bgrt_disable console
     cpuidle.off default_hugepagesz efi efifb fbcon hugepages hugepagesz ibt init_on_alloc
     initcall_blacklist intel_idle.max_cstate intel_iommu intel_pstate intremap iommu
@@ -24,7 +25,7 @@ OPTIONS = _listed(
 )
 """Kernel parameters whose values stay (kernel-parameters.txt)."""
 
-ON_DEVICES = _listed("root resume rd.lvm.lv cryptdevice cryptroot real_root")
+ON_DEVICES = listed("root resume rd.lvm.lv cryptdevice cryptroot real_root")
 """Parameters whose value starts with a block device."""
 
 MODULES = re.compile(
@@ -33,7 +34,7 @@ MODULES = re.compile(
 )
 """Modules that passthrough meets, with underscores; their parameters stay."""
 
-BOOT_WORDS = OPTIONS | _listed(
+BOOT_WORDS = OPTIONS | listed(
     """ro rw quiet splash rhgb debug single 3 5 s verbose bash sh true false env modprobe insmod
     rmmod exit export if then else fi options title version linux initrd architecture
     machine-id sort-key default timeout console-mode editor cmdline kernel_cmdline grub submenu
@@ -43,18 +44,18 @@ BOOT_WORDS = OPTIONS | _listed(
 )
 """Words of boot files and modprobe.d that stay where they stand alone."""
 
-BOOT_VARIABLES = _listed(
+BOOT_VARIABLES = listed(
     "GRUB_CMDLINE_LINUX GRUB_CMDLINE_LINUX_DEFAULT LINUX_OPTIONS KERNEL_CMDLINE CMDLINE_OPTS"
 )
 
-FOLDERS = _listed(
+FOLDERS = listed(
     """boot efi home var log lib mnt media usr opt srv root tmp nix store run local cache
     libvirt images data games steam backup vm vms swap esp persist snapshots .snapshots
     containers"""
 )
 """Parts of mount points."""
 
-QEMU_WORDS = _listed(
+QEMU_WORDS = listed(
     """device set global drive blockdev object readconfig fw_cfg smbios name append cpu machine
     smp memory driver host hostaddr sysfsdev file json vfio-pci vfio-pci-nohotplug pci-assign
     kvm-pci-assign nvme nvme:// virtio-blk-vfio-pci pcie-root-port ivshmem-plain
@@ -75,39 +76,39 @@ NUMBERS = re.compile(r"[0-9,^-]{1,200}")
 
 _Patterns = tuple[re.Pattern[str], ...]
 
-_WORD_ATTRIBUTES = _listed(
+_WORD_ATTRIBUTES = listed(
     """arch firmware machine managed check match fallback policy cache io discard driver
     action offset clock tickpolicy multifunction secure migratable shareable tray removable
     snapshot present autoport sharePolicy ioeventfd event_idx packed ats primary default
     memballoon feature mask enabled"""
 )
-_NUMBER_ATTRIBUTES = _listed(
+_NUMBER_ATTRIBUTES = listed(
     """domain slot function index port controller target current cores threads sockets dies
     clusters vcpu iothread size memory chassis cell cells period level order ram vram vgamem
     heads iobase irq reg queues"""
 )
-_EITHER = _listed("type mode state bus device model unit placement id")
+_EITHER = listed("type mode state bus device model unit placement id")
 
 ATTRIBUTES: dict[str, _Patterns] = {
     **dict.fromkeys(_WORD_ATTRIBUTES, (WORD,)),
     **dict.fromkeys(_NUMBER_ATTRIBUTES, (NUMBER,)),
     **dict.fromkeys(_EITHER, (WORD, NUMBER)),
-    **dict.fromkeys(_listed("cpuset cpus nodeset vcpus"), (NUMBERS,)),
+    **dict.fromkeys(listed("cpuset cpus nodeset vcpus"), (NUMBERS,)),
 }
 
 TEXTS: dict[str, _Patterns] = {
     **dict.fromkeys(
-        _listed(
+        listed(
             """vcpu memory currentMemory maxMemory iothreads hard_limit size requested pagesize
             node pcihole64"""
         ),
         (NUMBER,),
     ),
     "nodemask": (NUMBERS,),
-    **dict.fromkeys(_listed("on_poweroff on_reboot on_crash type model vendor"), (WORD,)),
+    **dict.fromkeys(listed("on_poweroff on_reboot on_crash type model vendor"), (WORD,)),
 }
 
-NAMED_ELEMENTS = _listed("driver timer feature capability")
+NAMED_ELEMENTS = listed("driver timer feature capability")
 """Elements whose attribute ``name`` is a word of libvirt's."""
 
 CHANNELS = re.compile(
@@ -117,7 +118,7 @@ CHANNELS = re.compile(
 SHARED = re.compile(r"looking-glass[0-9]?|scream(?:-ivshmem)?")
 """Names of shared memory that programs give it."""
 
-SECRET_ELEMENTS = _listed("cookie secret password passwd oemStrings")
+SECRET_ELEMENTS = listed("cookie secret password passwd oemStrings")
 
 SECRET = re.compile(
     r"pass(?:w(?:or)?d|phrase)?|secret|token|psk|credential|cookie|authorized|api_?key|private"
@@ -126,7 +127,7 @@ SECRET = re.compile(
 )
 """What names of secrets contain."""
 
-SYSTEM = _listed(
+SYSTEM = listed(
     """sys proc etc boot domains devices bus pci drivers driver module modules kernel class
     block net power iommu groups modprobe.d loader entries grub default conf xml cfg vfio
     vfio-pci nvidia nvidia_drm nouveau amdgpu root localhost localdomain linux host user guest

@@ -9,6 +9,8 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import quote
 
+from tui.host.capture.foreign import without_foreign_names
+
 SHORTEST = 4
 """Characters of a name that is also replaced inside of words."""
 
@@ -142,8 +144,10 @@ class StandIns:
         return text
 
     def text(self, text: str) -> str:
-        """Replace the same, and IP addresses, which in some texts are versions."""
-        text = _IPV4.sub(lambda found: self.of("IPv4 addresses", found[0]), self.name(text))
+        """Replace the same, names of other hosts and their users, and IP addresses, which in some
+        texts are versions."""
+        text = self.name(without_foreign_names(text, self.of))
+        text = _IPV4.sub(lambda found: self.of("IPv4 addresses", found[0]), text)
         return _IPV6.sub(lambda found: self._ipv6(found[0]), text)
 
     def _ipv6(self, text: str) -> str:

@@ -1,0 +1,103 @@
+"""Names of other hosts and of people in free text, such as that of libvirt's errors.
+
+A capture knows the names of its own host and users. Others can only be told by their form: a name
+with a domain, and whatever stands before or after an @. What has that form and says nothing about
+anybody stays: versions, files, units, kernel options, checks, names on D-Bus.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from tui.host.capture.known import MODULES, OPTIONS, listed
+
+_DOMAINS = listed(
+    """com net org info biz edu gov lan local localdomain home internal intranet corp private arpa
+    box example test invalid onion"""
+)
+"""Last parts of a name that nothing but a host has, of those that are no code of a country."""
+
+FILE_ENDINGS = listed(
+    """aml automount bak bin bz c cfg conf config cpp csv dat db dep desktop device dll dtb dump efi
+    elf exe fd firmware fw gz h hex html img ini inf iso json ko list lock log lz map md mount
+    mov netdev network new nvram o old orig path pid pl pm png preset py pyc qcow raw rom rpm rs
+    rules run scope service sh slice so sock socket svg swap sys tar target temp timer tmp toml
+    txt ucode vhd vmdk xml xz yaml yml zip zst"""
+)
+"""Endings of files and of systemd's units."""
+
+_COUNTRIES = listed("md pl pm py rs sh so")
+"""Those that are also domains of a country."""
+
+_OURS = listed("guest host iommu libvirt r465 usb vfio")
+"""What the names of our checks begin with (``iommu.viable``)."""
+
+_BUS = listed("com org")
+"""What names on D-Bus begin with."""
+
+_SYSTEM_USERS = listed("root nobody")
+
+_START = r"(?:(?<![\w.+%/@\\-])|(?<=//)|(?<=\\[bfnrt]))"
+"""Where a name may begin: not within a word, a path, or an escape of JSON."""
+
+_LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
+_HOST = re.compile(rf"{_START}{_LABEL}(?:\.{_LABEL})+(?![\w@-])")
+_USER = re.compile(
+    rf"(?:{_START}(?P<user>[\w.+%-]{{1,64}})|(?<=//)(?P<login>[^\s/@\"']{{1,200}}))"
+    rf"@(?P<host>{_LABEL}(?:\.{_LABEL})*)(?![\w@-])"
+)
+_NUMBERED = re.compile(r"[0-9][0-9a-fA-F]*")
+_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+
+
+def without_foreign_names(text: str, of: Callable[[str, str], str]) -> str:
+    """Replace names of hosts with a domain, e-mail addresses and ``user@host``. ``of`` returns the
+    stand-in of a kind and a name in lower case."""
+
+    def person(found: re.Match[str]) -> str:
+        host = found["host"]
+        shown = _behind_at(host, of)
+        if shown is None:
+            return found[0]
+        user = (found["user"] or found["login"]).lower()
+        return f"{user if user in _SYSTEM_USERS else of('user names', user)}@{shown}"
+
+    def machine(found: re.Match[str]) -> str:
+        return of("host names", found[0].lower()) if _is_host(found[0]) else found[0]
+
+    return _HOST.sub(machine, _USER.sub(person, text))
+
+
+def _behind_at(name: str, of: Callable[[str, str], str]) -> str | None:
+    """What stands for a host behind an @; ``None`` for what is none: an instance of a unit, a node
+    of a device tree, a refresh rate. Whoever replaces IP addresses finds one here."""
+    if _ADDRESS.fullmatch(name):
+        return name
+    last = name.rpartition(".")[2].lower()
+    if _NUMBERED.fullmatch(name) or last.isdigit() or ("." in name and last in FILE_ENDINGS):
+        return None
+    return of("host names", name.lower())
+
+
+def _is_host(name: str) -> bool:
+    """Whether a name with dots is that of a host."""
+    *labels, ending = name.split(".")
+    last = ending.lower()
+    if last in _DOMAINS or last.startswith("xn--"):
+        return True
+    if not last.isalpha() or len(last) < 2 or ending not in (last, ending.upper()):
+        return False
+    if last in FILE_ENDINGS:
+        return last in _COUNTRIES and len(labels) > 1
+    if "_" in name or not any(c.isalpha() for c in labels[0]):
+        return False
+    return not (_is_option(labels, last) or (labels[0] in _BUS and len(labels) > 1))
+
+
+def _is_option(labels: list[str], last: str) -> bool:
+    """Whether it is a kernel option, ``module.parameter``, or one of our checks."""
+    first = labels[0].replace("-", "_").lower()
+    if len(labels) > 1 or len(last) == 2:
+        return False
+    return f"{first}.{last}" in OPTIONS or bool(MODULES.fullmatch(first)) or first in _OURS
