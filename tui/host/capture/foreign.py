@@ -88,9 +88,9 @@ def _is_host(name: str) -> bool:
         return True
     if not last.isalpha() or len(last) < 2 or ending not in (last, ending.upper()):
         return False
-    if last in FILE_ENDINGS:
-        return last in _COUNTRIES and len(labels) > 1
-    if "_" in name or not any(c.isalpha() for c in labels[0]):
+    if last in FILE_ENDINGS and (last not in _COUNTRIES or len(labels) == 1):
+        return False
+    if "_" in name or labels[0].replace("-", "").isdigit() or labels[-1].isdigit():
         return False
     return not (_is_option(labels, last) or (labels[0] in _BUS and len(labels) > 1))
 

@@ -55,7 +55,7 @@ def test_what_is_replaced(text: str, shown: str) -> None:
         "violates r465.one-vm: x; violates iommu.viable: y; guest.hostdevs-complete host.linux",
         "/etc/modprobe.d/vfio.conf and /usr/lib/systemd/system/a@b.service, e.g. i.e. 3.5 s",
         "ring comp_1.0.0 timeout, ring gfx_0.0.0, dma_map_page.cold+0x12/0x30, x.isra.0",
-        "msgspec.ValidationError in 2.5 s",
+        "msgspec.ValidationError in 2.5 s, 0.0.pl, save.1.sh",
     ],
 )
 def test_what_a_bug_report_needs_stays(text: str) -> None:
