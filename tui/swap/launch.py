@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypedDict
 
 from msgspec import convert
@@ -30,6 +29,7 @@ from tui.model.requests import SwapRequest
 from tui.process import output
 from tui.process.code import swap_program
 from tui.process.privileges import ROOT_PATH
+from tui.process.scope import own_scope
 from tui.swap.request import words
 
 POLL_S = 0.1
@@ -87,11 +87,13 @@ def describe_unfinished(entry: Entry) -> str:
 def launch(request: SwapRequest, journal: Journal | None = None) -> str:
     """Start a runner as root; returns the id of the swap that it began.
 
+    It runs out of the login session, whose processes systemd may kill at logout
+    (KillUserProcesses= of logind.conf(5)): a scope of its own belongs to no session.
     Raises ``Refused``, and ``Unsettled`` if it is unknown whether a swap began.
     """
     before = _entry(journal)
     runner = subprocess.Popen(  # noqa: S603
-        [*_own_scope(), *_privileged_command("run", request)],
+        [*own_scope("system.slice"), *_privileged_command("run", request)],
         cwd="/",
         env={"PATH": ROOT_PATH, "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
@@ -118,18 +120,6 @@ def _has_ended(runner: subprocess.Popen[bytes]) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return True
-
-
-def _own_scope() -> tuple[str, ...]:
-    """Return a command that moves the runner out of the login session, where systemd runs.
-
-    systemd may kill a session's processes at logout (KillUserProcesses= of logind.conf(5)). A
-    scope of its own belongs to no session (systemd-run(1)).
-    """
-    tool = shutil.which("systemd-run", path=ROOT_PATH)
-    if tool is None or not Path("/run/systemd/system").exists():  # sd_booted(3)
-        return ()
-    return (tool, "--scope", "--quiet", "--collect", "--slice=system.slice", "--")
 
 
 def _privileged_command(way: str, request: SwapRequest) -> list[str]:

@@ -17,6 +17,7 @@ CANNOT_RUN = 127
 def main() -> int:
     """Replace this process with the program. Returns only if that fails."""
     uid, gid, groups, *command = sys.argv[1:]
+    os.environ.pop("INVOCATION_ID", None)  # that of a scope, which systemd-run sets
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, when it starts
         signal.signal(ignored, signal.SIG_DFL)
     os.setgroups([int(group) for group in groups.split(",")])

@@ -25,6 +25,7 @@ from tui.model import Event
 from tui.model.errors import VfiotopError
 from tui.process.output import json_text
 from tui.process.privileges import ROOT_PATH
+from tui.process.scope import own_scope
 from tui.report.event import as_json
 
 _AS_USER = Path(__file__).with_name("as_user.py")
@@ -38,6 +39,9 @@ until that waits for it."""
 
 WAITING_LIMIT = 64
 """Events that wait for the program. When there are more, the oldest is dropped and counted."""
+
+TASKS_LIMIT = 256
+"""Processes and threads of one program and all that it starts."""
 
 SAID_LIMIT = 300
 """Characters of what a failing program says that are passed on."""
@@ -176,13 +180,19 @@ class EventProgram:
         return child, errors
 
     def _full_command(self) -> Sequence[str]:
-        """The command, run by way of a process that becomes the user."""
+        """The command, run by way of a process that becomes the user.
+
+        Where systemd runs, it is not in the service's control group: a program that starts others
+        without end would use up the service's TasksMax=, and the watch could start no swap. In the
+        user's slice, the limits of a user hold for what all its programs have left behind.
+        """
         user = self._user
         if user is None:
             return self._command
+        scope = own_scope(f"user-{user.uid}.slice", TasksMax=str(TASKS_LIMIT))
         groups = ",".join(map(str, user.groups or (user.gid,)))
         become = [sys.executable, "-I", "-S", "-B", str(_AS_USER)]
-        return [*become, str(user.uid), str(user.gid), groups, *self._command]
+        return [*scope, *become, str(user.uid), str(user.gid), groups, *self._command]
 
     def _of_user(self) -> dict[str, Any]:
         user = self._user

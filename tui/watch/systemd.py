@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tui.process.output import printable
 from tui.process.privileges import ROOT_PATH
+from tui.process.scope import systemd_runs
 
 ASK_S = 5.0
 """Seconds that systemctl gets to answer."""
@@ -94,7 +95,7 @@ def in_journal() -> bool:
 def booting() -> bool:
     """Whether the host is still starting (systemctl(1), is-system-running)."""
     tool = shutil.which("systemctl", path=ROOT_PATH)
-    if tool is None or not Path("/run/systemd/system").exists():  # sd_booted(3)
+    if tool is None or not systemd_runs():
         return False
     try:
         done = subprocess.run(  # noqa: S603

@@ -191,7 +191,7 @@ class Runner:
             self.started.append(real(*given, **named))
             return self.started[-1]
 
-        monkeypatch.setattr(launch, "_own_scope", tuple)
+        monkeypatch.setattr(launch, "own_scope", lambda slice: ())
         monkeypatch.setattr(launch, "_privileged_command", lambda way, request: self._command())
         monkeypatch.setattr(subprocess, "Popen", popen)
 
