@@ -177,6 +177,21 @@ def test_a_clock_that_is_set_moves_no_reading(stage: Stage) -> None:
     )
 
 
+def test_without_a_battery_the_wall_clock_may_count_for_less_than_the_host_is_up() -> None:
+    """It begins in 1970 at each boot, until NTP sets it."""
+    stage = Stage()
+    stage.set_by = datetime.fromtimestamp(300, UTC) - WALL
+    stage.load(1.0, 601.2)
+    stage.load(1.0, 661.2)
+    stage.set_by = timedelta()
+    stage.load(3.0, 721.2)
+    stage.remember.close()
+    assert [step for step, _ in stage.disk.buckets(LOAD, 60)] == [10, 11, 12]
+    wrong, right, _ = (entry.booted_at for entry in stage.disk.entries)
+    assert wrong == pytest.approx(-300.0)
+    assert right == (WALL - timedelta(seconds=600)).timestamp()
+
+
 # --- events and swaps -------------------------------------------------------------------
 
 

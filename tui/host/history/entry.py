@@ -115,10 +115,11 @@ class StoredSwap(Struct, frozen=True, array_like=True):
 
 class Entry(Struct, frozen=True, array_like=True):
     """The content of one frame. ``booted_at`` is when that boot began, in seconds since 1970 by
-    the wall clock as it was set ``at_s`` seconds after it."""
+    the wall clock as it was set ``at_s`` seconds after it; before 1970 if that had counted for less
+    than the host was up, as it may without a battery."""
 
     boot_id: Uuid
-    booted_at: Annotated[float, Meta(ge=0, lt=SECONDS_LIMIT)]
+    booted_at: Annotated[float, Meta(gt=-SECONDS_LIMIT, lt=SECONDS_LIMIT)]
     at_s: Seconds
     blocks: Annotated[tuple[Block, ...], Meta(max_length=64)] = ()
     events: Annotated[tuple[StoredEvent, ...], Meta(max_length=EVENT_LIMIT)] = ()
