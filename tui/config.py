@@ -29,7 +29,7 @@ INTERVAL_RANGE = (0.2, 3600.0)
 """Smallest and largest interval in seconds; shorter ones cost more than they show."""
 
 ELEVATIONS = ("sudo", "doas", "run0", "pkexec")
-"""Programs through which an ordinary user may run the privileged half."""
+"""Programs through which an ordinary user may run the privileged half, the most common first."""
 
 GUEST_READINGS = ("auto", "on", "off")
 """Whether to read a card through its running guest: ``auto`` pauses that in quiet mode, ``on``

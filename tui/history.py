@@ -6,10 +6,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
-from tui.model.past import MINUTES, TENS, Bucket, Tier
-
-STEP_S = 2.0
-"""Seconds covered by one value of a series: a graph moves once a step, not on every reading."""
+from tui.model.past import MINUTES, STEP_S, TENS, Bucket, Tier
 
 SPAN_S = 900.0
 """Seconds of history: more than the widest graph shows."""

@@ -42,7 +42,7 @@ SAME_EVENT = timedelta(seconds=1)
 """Less than this is between two times of one event: the record and the history of the watch have
 the same one up to a fraction of a second."""
 
-EVENT_LIMIT = 500
+EVENTS_KEPT = 500
 """Events to keep. The history of a host that changes more often is in its log."""
 
 OWNERSHIP: tuple[SourceName, ...] = ("vitals", "guests", "swap")
@@ -137,7 +137,7 @@ class Live:
         """Add what has happened after all that is known."""
         if events:
             self._new = (*events, *self._new)
-            self.events = (*events, *self.events)[:EVENT_LIMIT]
+            self.events = (*events, *self.events)[:EVENTS_KEPT]
 
     def expect_change(self, uuid: str, until: datetime) -> None:
         """Attribute to us what the domain with that UUID does until then, or until a later time
@@ -238,7 +238,7 @@ class Live:
         if told:
             self._new = (*told, *self._new)
             every = sorted((*told, *self.events), key=lambda event: event.at, reverse=True)
-            self.events = tuple(every[:EVENT_LIMIT])
+            self.events = tuple(every[:EVENTS_KEPT])
 
     def _note_ends(self, before: HostView, at: datetime) -> None:
         ran = {guest.domain.uuid for guest in before.guests if guest.domain.active}

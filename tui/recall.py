@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from tui.history import SPAN_S, STEP_S
+from tui.history import SPAN_S
 from tui.host import WatchHistory
-from tui.live import EVENT_LIMIT, Live
+from tui.live import EVENTS_KEPT, Live
 from tui.model import Event
-from tui.model.past import SECONDS, TENS, Bucket, PastReadings, SeriesKey, Tier
+from tui.model.past import SECONDS, STEP_S, TENS, Bucket, PastReadings, SeriesKey, Tier
 from tui.rules.past_swaps import of_past_swaps
 
 DRAWN_S = 1.5
@@ -157,7 +157,7 @@ class Recall:
         """The events of the time before this run, which has seen the later ones itself."""
         events = (*past.events, *of_past_swaps(past.swaps, past.events))
         before = (event for event in events if event.at < self._began_at)
-        return tuple(sorted(before, key=lambda event: event.at, reverse=True))[:EVENT_LIMIT]
+        return tuple(sorted(before, key=lambda event: event.at, reverse=True))[:EVENTS_KEPT]
 
     def _values(self, key: str) -> Mapping[int, float]:
         """The earlier values of a key of ``live.history``, by its steps."""

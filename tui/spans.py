@@ -12,10 +12,10 @@ from itertools import islice
 from math import inf
 from typing import NamedTuple
 
-from tui.history import LONG, SPAN_S, STEP_S
+from tui.history import LONG, SPAN_S
 from tui.live import Live
 from tui.model import Extremes, Stretch, Window
-from tui.model.past import MINUTES, Bucket, SeriesKey, Tier
+from tui.model.past import MINUTES, STEP_S, Bucket, SeriesKey, Tier
 from tui.recall import NOT_KEPT, NOTHING, Recall
 
 

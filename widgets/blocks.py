@@ -8,7 +8,7 @@ from typing import NamedTuple
 from widgets.lines import Line
 
 
-class Block(NamedTuple):
+class Ranked(NamedTuple):
     """Lines that stay together. Those of the lowest ``rank`` get their rows first; among equals,
     the first one."""
 
@@ -16,7 +16,7 @@ class Block(NamedTuple):
     lines: Sequence[Line]
 
 
-def fitted(blocks: Sequence[Block], height: int) -> list[Sequence[Line]]:
+def fitted(blocks: Sequence[Ranked], height: int) -> list[Sequence[Line]]:
     """The lines of each block, none for those that do not fit into ``height`` rows."""
     left = height
     found: list[Sequence[Line]] = [()] * len(blocks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tui.model import CardUsers, Check, Gpu, Metrics, MetricsSource, PciFunction
+from tui.model import SMALL_BAR, CardUsers, Check, Gpu, Metrics, MetricsSource, PciFunction
 from widgets.check_names import check_name
 from widgets.detail_lines import Row, detail_lines
 from widgets.device_names import kind_of
@@ -19,9 +19,6 @@ BRANDS = {"geforce": "GeForce", "titan": "TITAN", "pro": "professional", "mining
 
 WITHOUT_FAN: tuple[MetricsSource, ...] = ("i915", "xe")
 """Sources whose cards have no fan of their own, and whose encoders are not read."""
-
-SMALL_BAR = 256 << 20
-"""Bytes of a card's memory BAR without Resizable BAR."""
 
 _CHIP = re.compile(r"[^\[\]]+(?= \[)")
 

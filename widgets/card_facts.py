@@ -6,15 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tui.model import Bar, Check, PciFunction, capital, listed
+from tui.model import SMALL_BAR, Bar, Check, PciFunction, capital, listed
 from widgets.card import Card, age_text
 from widgets.card_swap import moved
 from widgets.figures import short, size
 from widgets.glyphs import RICH, Glyphs
 from widgets.lines import Line, Span, Tone, line, width_of, wrap, wrap_rows
-
-SMALL_BAR = 256 << 20
-"""Bytes of the memory BAR of a card without Resizable BAR."""
 
 REBAR_FAMILIES = ("Ampere", "Ada", "Blackwell")
 """NVIDIA's families with Resizable BAR."""

@@ -10,7 +10,7 @@ from textual.geometry import Size
 
 from tui.model import CardSeries, CardUsers
 from widgets.card import WIDE, Card
-from widgets.card_bars import value
+from widgets.card_bars import LABELS, value
 from widgets.card_details import card_detail_lines
 from widgets.card_facts import reason_lines, remarks_of, urgent
 from widgets.card_graphs import PAIRS, UNITS, graph_of
@@ -19,10 +19,6 @@ from widgets.cursor_line import cursor_lines
 from widgets.glyphs import RICH, Glyphs
 from widgets.graph_grid import GraphLines, Grid, Sheet, Times, grid_lines
 from widgets.lines import DASH, Line, wrap
-
-TITLES: dict[CardSeries, str] = {
-    "load": "Load", "vram": "VRAM", "power": "Power", "temp": "Temp", "clock": "Clock",
-}  # fmt: skip
 
 SHEET_ROWS = 5, 3
 """Rows of a graph with its heading before details are below it: in two columns, and in one."""
@@ -79,7 +75,7 @@ def _sheet(name: CardSeries, card: Card) -> Sheet:
     if name == "clock" and card.metrics.clock_mhz is not None:
         figure = f"{card.metrics.clock_mhz:.0f} MHz"
     return Sheet(
-        graph_of(name, card), TITLES[name], figure or DASH, SAYS[name], _note(name, card),
+        graph_of(name, card), LABELS[name], figure or DASH, SAYS[name], _note(name, card),
         card.extremes.get(name),
     )  # fmt: skip
 

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from tui.model import Verdict
+from widgets.lines import Tone
+
+VERDICT_SIGNS: dict[Verdict, tuple[str, Tone]] = {
+    "pass": ("passed", "good"), "warn": ("warned", "warn"),
+    "fail": ("failed", "bad"), "unknown": ("unknown", "warn"),
+}  # fmt: skip
+"""The name of each verdict's sign, and its tone."""
+
 NAMES = {
     "host.not-shared": "display stays",
     "host.two-gpus": "two GPUs",

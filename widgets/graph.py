@@ -12,11 +12,9 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from tui.model import STEP_S
 from widgets.glyphs import RICH, Glyphs
 from widgets.lines import Line, Ramp, Span, Tone, line, ramp_tone
-
-STEP_S = 2.0
-"""Seconds of one value of a series."""
 
 STEPS_PER_CELL = 2
 """Values per character cell, side by side."""

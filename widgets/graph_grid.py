@@ -11,9 +11,9 @@ from typing import NamedTuple
 from msgspec import Struct
 from textual.geometry import Size
 
-from tui.model import Event, Extremes, Window
+from tui.model import STEP_S, Event, Extremes, Window
 from widgets.glyphs import RICH, Glyphs
-from widgets.graph import STEP_S, STEPS_PER_CELL, Graph, Mark, axis_line, graph_lines, span_text
+from widgets.graph import STEPS_PER_CELL, Graph, Mark, axis_line, graph_lines, span_text
 from widgets.lines import Line, Span, line, pad, spread, width_of
 
 FINE_S = {180.0: STEP_S, 900.0: STEP_S, 3600.0: 10.0, 21600.0: 60.0, 86400.0: 60.0}

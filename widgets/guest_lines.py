@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from textual.geometry import Size
 
 from tui.model import Domain, GuestDevice, Verdict
-from widgets.blocks import Block, fitted
+from widgets.blocks import Ranked, fitted
 from widgets.device_names import device_name, part_name
 from widgets.figures import short
 from widgets.glyphs import RICH, Glyphs
@@ -71,17 +71,17 @@ def running_lines(
     pages = pages_line(domain, width, glyphs)
     *above, graph, memory, below = fitted(
         [
-            Block(1, alerts),
-            Block(1, reason_lines(state, width)),
-            Block(0, bars),
-            Block(1, waits),
-            Block(5, [row for row in worst if row]),
-            Block(3, [rates_line(domain, width, glyphs)]),
-            Block(2 if forbids else 6, [devices_line(state, domain, width)]),
-            Block(7, silent),
-            Block(4, [(), ()]),
-            Block(6, [pages] if pages else []),
-            Block(5, others),
+            Ranked(1, alerts),
+            Ranked(1, reason_lines(state, width)),
+            Ranked(0, bars),
+            Ranked(1, waits),
+            Ranked(5, [row for row in worst if row]),
+            Ranked(3, [rates_line(domain, width, glyphs)]),
+            Ranked(2 if forbids else 6, [devices_line(state, domain, width)]),
+            Ranked(7, silent),
+            Ranked(4, [(), ()]),
+            Ranked(6, [pages] if pages else []),
+            Ranked(5, others),
         ],
         height,
     )

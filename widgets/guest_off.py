@@ -9,7 +9,8 @@ from typing import NamedTuple
 from textual.geometry import Size
 
 from tui.model import Domain, Gpu, GuestDevice, Verdict
-from widgets.blocks import Block, fitted
+from widgets.blocks import Ranked, fitted
+from widgets.check_names import VERDICT_SIGNS
 from widgets.device_names import device_name
 from widgets.figures import short
 from widgets.glyphs import RICH, Glyphs
@@ -30,12 +31,6 @@ from widgets.lines import DASH, Line, Span, Tone, faded, fit, joined_to_fit, lin
 SPELLED_OUT = 50
 """Cells from which labels are spelled out."""
 
-SIGNS: dict[Verdict, tuple[str, Tone]] = {
-    "pass": ("passed", "good"), "warn": ("warned", "warn"),
-    "fail": ("failed", "bad"), "unknown": ("unknown", "warn"),
-}  # fmt: skip
-"""The name of each verdict's sign, and its tone."""
-
 WHERE: dict[str, tuple[Tone, tuple[str, ...]]] = {
     "host": ("text", ("on host, bound first", "on host")),
     "vfio": ("text", ("on vfio-pci, ready", "ready")),
@@ -45,7 +40,7 @@ WHERE: dict[str, tuple[Tone, tuple[str, ...]]] = {
 """Where the card is, by the kind of its owner, the longest words first."""
 
 
-class Finding(NamedTuple):
+class Reason(NamedTuple):
     """Something that speaks for or against a start: in a few words, in full, and the way out."""
 
     verdict: Verdict
@@ -58,7 +53,7 @@ class Section(NamedTuple):
     """Blocks of lines with one label before the first of them."""
 
     label: str
-    blocks: list[Block]
+    blocks: list[Ranked]
 
 
 def off_lines(state: GuestState, domain: Domain, space: Size, glyphs: Glyphs = RICH) -> list[Line]:
@@ -66,15 +61,15 @@ def off_lines(state: GuestState, domain: Domain, space: Size, glyphs: Glyphs = R
     width, height = space
     column = 13 if width >= SPELLED_OUT else 7
     room = max(width - column, 8)
-    alerts = Block(0, alert_lines(state, domain, width, height))
-    reason = Block(1, reason_lines(state, width))
-    others = Block(7, [others_line(state.others, width, glyphs)] if state.others else [])
+    alerts = Ranked(0, alert_lines(state, domain, width, height))
+    reason = Ranked(1, reason_lines(state, width))
+    others = Ranked(7, [others_line(state.others, width, glyphs)] if state.others else [])
     for full in (True, False):
         sections = [
-            Section("Starts with" if column > 7 else "Starts", [Block(1, [_starts(domain)])]),
+            Section("Starts with" if column > 7 else "Starts", [Ranked(1, [_starts(domain)])]),
             Section("Card", list(_card(state, domain, room))),
             Section("Also", list(_also(state, domain))),
-            Section("Ready", list(_ready(findings(state, domain), room, glyphs, full=full))),
+            Section("Ready", list(_ready(reasons(state, domain), room, glyphs, full=full))),
         ]
         blocks = [alerts, reason, *(block for each in sections for block in each.blocks), others]
         if sum(len(block.lines) for block in blocks) <= height:
@@ -112,7 +107,7 @@ def _starts(domain: Domain) -> Line:
     )
 
 
-def _card(state: GuestState, domain: Domain, room: int) -> Iterator[Block]:
+def _card(state: GuestState, domain: Domain, room: int) -> Iterator[Ranked]:
     """The card and what moves with it, and where it is."""
     gpu = state.gpu
     if gpu is None and state.stale:
@@ -120,20 +115,20 @@ def _card(state: GuestState, domain: Domain, room: int) -> Iterator[Block]:
     if gpu is None or gpu.address not in domain.addresses:
         missing, verb = ("not chosen", "chooses") if gpu is None else ("not in its XML", "adds")
         key = Span(state.roles_key, "key")
-        yield Block(3, [line(Span(missing, "warn"), "   ", key, f" {verb} it")])
+        yield Ranked(3, [line(Span(missing, "warn"), "   ", key, f" {verb} it")])
         return
     in_other_guest: tuple[Tone, tuple[str, ...]] = ("bad", (f"in {gpu.owner.guest}",))
     tone, where = WHERE.get(gpu.owner.kind, in_other_guest)
     name = f"{short(gpu.address)} {device_name(gpu.function)}"
     forms = [line(name, "   ", Span(each, tone)) for each in where]
-    yield Block(3, [next((each for each in forms if width_of(each) <= room), forms[-1])])
+    yield Ranked(3, [next((each for each in forms if width_of(each) <= room), forms[-1])])
     mine = [f for f in gpu.functions if f.address in domain.addresses and f is not gpu.function]
     for function in mine:
         name = name_in(state, function.address)
-        yield Block(6, [line(f"{short(function.address)} {name}".rstrip())])
+        yield Ranked(6, [line(f"{short(function.address)} {name}".rstrip())])
 
 
-def _also(state: GuestState, domain: Domain) -> Iterator[Block]:
+def _also(state: GuestState, domain: Domain) -> Iterator[Ranked]:
     """The other devices that the guest takes."""
     card = {f.address for f in state.gpu.functions} if state.gpu else set()
     verdicts = {device.address: device for device in state.devices}
@@ -144,41 +139,41 @@ def _also(state: GuestState, domain: Domain) -> Iterator[Block]:
         words = f"   {device.short}" if device is not None and device.short else ""
         tone = DEVICE_TONES[device.verdict] if device is not None else "text"
         name = f"{short(address)} {name_in(state, address)}".rstrip()
-        yield Block(6, [line(name, Span(words, tone))])
+        yield Ranked(6, [line(name, Span(words, tone))])
 
 
-def _ready(found: Sequence[Finding], room: int, glyphs: Glyphs, *, full: bool) -> Iterator[Block]:
+def _ready(found: Sequence[Reason], room: int, glyphs: Glyphs, *, full: bool) -> Iterator[Ranked]:
     """What keeps the guest from starting, then what speaks for it, then what is doubtful."""
     fails = [each for each in found if each.verdict == "fail"]
     doubts = [each for each in found if each.verdict in ("warn", "unknown")]
     sign = _sign("pass", glyphs)
     passes = [line(sign, f" {each.words}") for each in found if each.verdict == "pass"]
-    yield from _findings(fails, 0, room, glyphs, full=full)
-    yield Block(2, [joined_to_fit(passes, room, "   ")] if passes else [])
-    yield from _findings(doubts, 4, room, glyphs, full=full)
+    yield from _reasons(fails, 0, room, glyphs, full=full)
+    yield Ranked(2, [joined_to_fit(passes, room, "   ")] if passes else [])
+    yield from _reasons(doubts, 4, room, glyphs, full=full)
 
 
-def _findings(
-    found: Sequence[Finding], rank: int, room: int, glyphs: Glyphs, *, full: bool
-) -> Iterator[Block]:
+def _reasons(
+    found: Sequence[Reason], rank: int, room: int, glyphs: Glyphs, *, full: bool
+) -> Iterator[Ranked]:
     for each in found:
         sign = _sign(each.verdict, glyphs)
         text = (each.why if full else "") or each.words
         tone: Tone = "bad" if each.verdict == "fail" and text == each.words else "text"
         rows = wrap(text, room - 2, tone)
-        yield Block(rank, [line(sign if i == 0 else " ", " ", *row) for i, row in enumerate(rows)])
+        yield Ranked(rank, [line(sign if i == 0 else " ", " ", *row) for i, row in enumerate(rows)])
         if each.fix is not None:
             rows = wrap(each.fix, room - 4)
             arrow = Span(f"  {glyphs.changed} ", "label")
-            yield Block(5, [line(arrow if i == 0 else "    ", *row) for i, row in enumerate(rows)])
+            yield Ranked(5, [line(arrow if i == 0 else "    ", *row) for i, row in enumerate(rows)])
 
 
 def _sign(verdict: Verdict, glyphs: Glyphs) -> Span:
-    name, tone = SIGNS[verdict]
+    name, tone = VERDICT_SIGNS[verdict]
     return Span(getattr(glyphs, name), tone)
 
 
-def findings(state: GuestState, domain: Domain) -> list[Finding]:
+def reasons(state: GuestState, domain: Domain) -> list[Reason]:
     """What is known for and against a start now; nothing while libvirt does not answer. A start
     checks more."""
     if state.stale:
@@ -190,16 +185,16 @@ def findings(state: GuestState, domain: Domain) -> list[Finding]:
         if refused.isdisjoint(f.address for f in gpu.functions):
             found += _of_card(gpu)
     checks = [check for check in state.checks if check.verdict != "pass"]
-    found += [Finding(c.verdict, c.id, _plain(c.why), c.fix) for c in checks]
+    found += [Reason(c.verdict, c.id, _plain(c.why), c.fix) for c in checks]
     if state.checks and not checks:
         count = len(state.checks)
-        found.append(Finding("pass", "1 check" if count == 1 else f"{count} checks"))
+        found.append(Reason("pass", "1 check" if count == 1 else f"{count} checks"))
     if domain.state == "unknown":
-        found.append(Finding("unknown", "libvirt does not know its state"))
-    return found or [Finding("unknown", "not checked yet")]
+        found.append(Reason("unknown", "libvirt does not know its state"))
+    return found or [Reason("unknown", "not checked yet")]
 
 
-def _of_devices(state: GuestState) -> Iterator[Finding]:
+def _of_devices(state: GuestState) -> Iterator[Reason]:
     """The devices with a verdict against them; those with the same one together."""
     alike: dict[tuple[object, ...], list[GuestDevice]] = {}
     for each in judged(state.devices):
@@ -208,22 +203,22 @@ def _of_devices(state: GuestState) -> Iterator[Finding]:
     for first, *rest in alike.values():
         words = f"{short(first.address)}{f' +{len(rest)}' if rest else ''} {first.short}"
         too = f"; {' '.join(short(each.address) for each in rest)} too" if rest else ""
-        yield Finding(first.verdict, words, _plain(first.why) + too, first.fix)
+        yield Reason(first.verdict, words, _plain(first.why) + too, first.fix)
 
 
-def _of_card(gpu: Gpu) -> Iterator[Finding]:
+def _of_card(gpu: Gpu) -> Iterator[Reason]:
     """Whether the card is free, and its group viable."""
     if gpu.taken_by is None and not gpu.may_be_taken and gpu.owner.kind in ("host", "vfio"):
-        yield Finding("pass", "card is free")
+        yield Reason("pass", "card is free")
     elif gpu.may_be_taken:
-        yield Finding("unknown", "the card may be in use", "somebody may be using the card")
+        yield Reason("unknown", "the card may be in use", "somebody may be using the card")
     viable, group = gpu.viability.for_guest, gpu.function.iommu_group
     if viable:
-        yield Finding("pass", f"group {group}")
+        yield Reason("pass", f"group {group}")
     elif gpu.viability.reason is not None:
         words = "not viable" if viable is False else "viability unknown"
         name = "no group" if group is None else f"group {group}"
-        yield Finding(
+        yield Reason(
             "unknown" if viable is None else "fail", f"{name}: {words}",
             gpu.viability.reason, gpu.viability.fix,
         )  # fmt: skip

@@ -18,7 +18,7 @@ from widgets.guest import (
     state_span,
 )
 from widgets.guest_lines import alert_lines, domain_lines, reason_lines, running_lines
-from widgets.guest_off import findings, off_lines
+from widgets.guest_off import off_lines, reasons
 from widgets.guest_zoom import zoomed_lines
 from widgets.lines import Line, Span, faded, join, line, width_of, wrap
 from widgets.panel import Edges
@@ -119,7 +119,7 @@ def _most(state: GuestState, domain: Domain, shown: Line, glyphs: Glyphs) -> Lin
     if not is_off(domain):
         load = "" if domain.cpu_pct is None else f"CPU {domain.cpu_pct:.0f} %"
         return join([line(Span(load, "strong")) if load else (), shown])
-    refused = any(each.verdict == "fail" for each in findings(state, domain))
+    refused = any(each.verdict == "fail" for each in reasons(state, domain))
     return line(Span(f"{glyphs.failed} not ready", "bad")) if refused else shown
 
 

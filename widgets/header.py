@@ -9,6 +9,7 @@ from itertools import product
 from tui.model import Check, HostView, Verdict, Watch
 from widgets.canvas import Canvas
 from widgets.card_names import card_name, short_card_name
+from widgets.check_names import VERDICT_SIGNS
 from widgets.figures import short, uptime
 from widgets.glyphs import RICH, Glyphs
 from widgets.guest import short_uptime
@@ -28,12 +29,6 @@ WATCH_ENDED = "watch ended"
 """The notice about a watch that has ended, and was not asked to."""
 
 WORST: tuple[Verdict, ...] = ("fail", "warn", "unknown", "pass")
-
-SIGNS: dict[Verdict, tuple[str, Tone]] = {
-    "pass": ("passed", "good"), "warn": ("warned", "warn"),
-    "fail": ("failed", "bad"), "unknown": ("unknown", "warn"),
-}  # fmt: skip
-"""The name of each verdict's sign, and its tone."""
 
 
 class HostHeader(Canvas):
@@ -193,7 +188,7 @@ def checks_forms(checks: Sequence[Check], glyphs: Glyphs = RICH) -> Iterator[Lin
         return
     worst = next(verdict for verdict in WORST if any(c.verdict == verdict for c in checks))
     found = [check for check in checks if check.verdict == worst]
-    sign, tone = SIGNS[worst]
+    sign, tone = VERDICT_SIGNS[worst]
     head = (key, " ", Span(getattr(glyphs, sign), tone, "app.doctor"))
     if worst == "pass":
         few = f" {len(found)} live check{'s' if len(found) > 1 else ''}"

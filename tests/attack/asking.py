@@ -23,7 +23,7 @@ class AskingMover(FakeMover):
     """A mover that asks on the terminal before it begins, like the real one."""
 
     def begin(self, request: SwapRequest) -> str:
-        launch.ELEVATIONS["sudo"] = ("sh", "-c", TOOL)
+        launch.ELEVATION_COMMANDS["sudo"] = ("sh", "-c", TOOL)
         return launch.launch_elevated(request, "sudo")
 
 

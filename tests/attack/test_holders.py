@@ -20,7 +20,8 @@ from tests.attack.fuse import Silent
 from tests.attack.holding import CARD, NOBODY, NODES, PROJECT, SOUND, asked_in, holding
 from tui.host import HostError
 from tui.host.drm import files as drm_files
-from tui.host.nvml.command import DRIVER, JOURNAL, PROGRAM, command
+from tui.host.journal.file import JOURNAL
+from tui.host.nvml.command import DRIVER, PROGRAM, command
 from tui.host.proc import scanner
 from tui.host.proc.heartbeat import Heartbeat
 from tui.host.proc.holders import holders_of_nodes

@@ -19,7 +19,7 @@ from tests.real.measure import Measurement, Options, bound_cards
 from tests.real.report import as_json, as_text
 from tests.real.smi import Smi, SmiError, installed
 from tui import __version__
-from tui.host.nvml.command import JOURNAL
+from tui.host.journal.file import JOURNAL
 
 NO_CARD = "No card is on the nvidia driver, so there is nothing to compare."
 NO_SYSFS = (

@@ -21,7 +21,7 @@ from tests.real.compare import (
 from tests.real.smi import Details, Smi, SmiError
 from tui.host import HostError, NothingToRead
 from tui.host.calls import CallLog
-from tui.host.nvml.command import JOURNAL
+from tui.host.journal.file import JOURNAL
 from tui.host.nvml.source import NvmlSource
 from tui.model import CountedService, Demand, GpuProcess, NvmlReading
 from tui.model.address import is_address

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from tests.ui.rig import GUEST_CARD, GUESTS, INVENTORY, NOON, SIZES, WIN11, Rig, until
 from tui.host import HostError
-from tui.live import EVENT_LIMIT
+from tui.live import EVENTS_KEPT
 from tui.model import Event
 from tui.screens.flashes import EVENT_S, OWNER_S
 from tui.screens.overview import OverviewScreen
@@ -105,7 +105,7 @@ async def test_the_lines_of_new_events_flash(timers: HeldTimers) -> None:
     """Also if as many events are known as are kept."""
     rig = Rig()
     async with rig.running() as pilot:
-        for number in range(EVENT_LIMIT):
+        for number in range(EVENTS_KEPT):
             rig.session.live.note(Event(NOON, "win11", f"event {number}"))
         rig.session.live.new_events()
         rig.guests.put(HostError("libvirtd is not running"))

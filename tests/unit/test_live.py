@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.unit.made import NOON, domain, guests, two_cards
-from tui.live import EVENT_LIMIT, GUEST_WAIT, Live, vcpu_key
+from tui.live import EVENTS_KEPT, GUEST_WAIT, Live, vcpu_key
 from tui.model import (
     AgentReading,
     CardReading,
@@ -144,7 +144,7 @@ def test_what_was_noted_or_heard_meanwhile_is_new_too(live: Live) -> None:
 
 
 def test_what_is_new_does_not_depend_on_the_events_that_are_kept(live: Live) -> None:
-    for number in range(EVENT_LIMIT):
+    for number in range(EVENTS_KEPT):
         live.note(Event(NOON, GUEST, f"{number}"))
     live.new_events()
     live.note(Event(LATER, GUEST, "one more"))

@@ -29,7 +29,7 @@ from tui.rules.kernel_log import NO_RIGHT
 
 DEVICE = "/dev/kmsg"
 
-RECORD_LIMIT = 8192
+RECORD_BYTES = 8192
 """Bytes of a record with everything around it (kernel: CONSOLE_EXT_LOG_MAX). One that is longer
 fails with EINVAL and counts as lost."""
 
@@ -216,7 +216,7 @@ class KernelLogSource:
         with stopped:
             try:
                 while stopped.fileno() not in dict(records.poll()):
-                    if drained(lambda: os.read(log, RECORD_LIMIT), follower):
+                    if drained(lambda: os.read(log, RECORD_BYTES), follower):
                         self._log = follower.log
                         wake()
                     if end.poll(REST_S * 1000):

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from tui.host import EmptySource, Host, HostError, Source, Wake
 from tui.host.captured import NO_READINGS, OPEN_TIMEOUT, captured_host
 from tui.host.confined import Confined
+from tui.host.drm.source import DRIVERS
 from tui.host.history.folder import segments_among
 from tui.host.history.recording import FOLDER, Recording, TooMuch, entries_in, recording
 from tui.host.timeout import within
@@ -57,8 +58,6 @@ BARE_LIMIT = 64
 """Cards, and guests, that are shown of a history without its host."""
 
 UNREAD = "not read at the end of the recording"
-
-_DRM: dict[str, MetricsSource] = {"amdgpu": "amdgpu", "i915": "i915", "xe": "xe"}
 
 _GPU_CLASS = "030000"
 
@@ -137,7 +136,7 @@ def banner(found: Recording) -> str:
 # --- a captured host at the end of its recording --------------------------------------
 
 
-class _Past:
+class _WholePast:
     """A history that is all there."""
 
     def __init__(self, past: PastReadings) -> None:
@@ -176,14 +175,14 @@ def _at_end(host: Host, found: Recording) -> Host:
         guests = host.guests.read()
     domains = () if guests is None else tuple(_domain(each, found) for each in guests.domains)
     nvidia = [gpu for gpu in gpus if gpu.vendor == NVIDIA and not is_vfio_driver(gpu.driver)]
-    others = [gpu for gpu in gpus if gpu.driver in _DRM]
+    others = [gpu for gpu in gpus if gpu.driver in DRIVERS]
     at_end = replace(
         host,
         nvml=_source(_cards(nvidia, found), lambda cards: NvmlReading(None, cards)),
         drm=_source(_cards(others, found), DrmReading),
         agent=_source(_reports(domains, gpus, found), AgentReading),
         banner=banner(found),
-        history=_Past(found.past),
+        history=_WholePast(found.past),
         now=found.clock.now,
         reopen=lambda: _at_end(host.opened_again(), found),
     )
@@ -211,7 +210,9 @@ def _cards(gpus: Iterable[PciFunction], found: Recording) -> tuple[CardReading, 
     metrics = {gpu.address: _metrics(gpu.address, found) for gpu in gpus}
     if not any(metrics.values()):
         return ()
-    sources = {gpu.address: _DRM.get(gpu.driver or "", "nvml") for gpu in gpus}
+    sources: dict[str, MetricsSource] = {
+        gpu.address: DRIVERS.get(gpu.driver or "", "nvml") for gpu in gpus
+    }
     return tuple(
         CardReading(address, sources[address], each or Metrics(), failed=None if each else UNREAD)
         for address, each in metrics.items()
@@ -274,7 +275,7 @@ def _bare(found: Recording) -> Replayed:
         kind="captured",
         banner=banner(found),
         readonly=True,
-        history=_Past(past),
+        history=_WholePast(past),
         now=found.clock.now,
     )
     card = past.swaps[0].address if past.swaps else None

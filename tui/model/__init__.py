@@ -76,7 +76,7 @@ from tui.model.metrics import (
 )
 from tui.model.naming import SYSTEM_URI, domains_named, domains_with_uuid, looks_like_uuid, virsh
 from tui.model.owner import Owner, OwnerKind
-from tui.model.past import Extremes, PastSwap, Stretch, Window
+from tui.model.past import STEP_S, Extremes, PastSwap, Stretch, Window
 from tui.model.pci import (
     AMD,
     AMD_GRAPHICS,
@@ -88,6 +88,7 @@ from tui.model.pci import (
     NETWORK_CLASS,
     NO_RESPONSE,
     NVIDIA,
+    SMALL_BAR,
     STORAGE_CLASS,
     USB_CLASS,
     Bar,
@@ -168,8 +169,10 @@ __all__ = [
     "NO_RESPONSE",
     "NVIDIA",
     "QEMU_XMLNS",
+    "SMALL_BAR",
     "SOURCES",
     "SOURCE_NAMES",
+    "STEP_S",
     "STORAGE_CLASS",
     "STUB_DRIVERS",
     "SWAP_ENDS",

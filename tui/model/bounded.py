@@ -14,9 +14,12 @@ TEXT_LIMIT = 2000
 SECONDS_LIMIT = 1e10
 """Seconds since boot: three hundred years."""
 
+UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+"""As the kernel and libvirt write it."""
+
 Text = Annotated[str, Meta(max_length=TEXT_LIMIT)]
 Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
-Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
+Uuid = Annotated[str, Meta(pattern=rf"^{UUID}\Z")]
 """The id of a boot (random(4)) or of a domain."""
 
 Address = Annotated[str, Meta(pattern=rf"^{ADDRESS.pattern}\Z")]

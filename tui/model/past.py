@@ -20,6 +20,9 @@ class Tier(NamedTuple):
 
 
 SECONDS, TENS, MINUTES = Tier(1, 600), Tier(10, 4 * 3600), Tier(60, 24 * 3600)
+STEP_S = 2.0
+"""Seconds of one value that a graph draws: it moves once a step, not on every reading."""
+
 TIERS = (SECONDS, TENS, MINUTES)
 """The finest first. Each has all values, so the means of one never rest on those of another."""
 

@@ -23,6 +23,9 @@ AUDIO_CLASS, USB_CLASS = "0403", "0c03"
 NVIDIA, INTEL, AMD, AMD_GRAPHICS = "10de", "8086", "1022", "1002"
 """PCI vendor ids. AMD has one for processors and chipsets and one, ATI's, for graphics."""
 
+SMALL_BAR = 256 << 20
+"""Bytes of a card's memory that the CPU reaches without Resizable BAR."""
+
 NO_RESPONSE = "ffff"
 """In place of an id that cannot be read; PCI itself returns this for a device that does not
 respond."""

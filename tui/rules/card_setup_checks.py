@@ -11,6 +11,7 @@ from tui.model import (
     AMD_GRAPHICS,
     INTEL,
     NVIDIA,
+    SMALL_BAR,
     Check,
     Gpu,
     HostView,
@@ -35,9 +36,6 @@ SHOWS_RESETS_SINCE = (5, 15)
 
 MEMORY_BAR = {NVIDIA: 1, AMD_GRAPHICS: 0, INTEL: 2}
 """The register that maps a card's memory, by vendor."""
-
-SMALL_BAR = 256 << 20
-"""Bytes of the card's memory that the CPU reaches without Resizable BAR."""
 
 _POLARIS = (
     "67c0 67c1 67c2 67c4 67c7 67c8 67c9 67ca 67cc 67cf 67d0 67df 6fdf 67e0 67e1 67e3 67e7 67e8 67e9"

@@ -25,12 +25,13 @@ RESERVED = (
 )
 """Why the guest's card is not read with a driver of ``NEVER_RECOVERS``."""
 
-_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
+DRIVER_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
+"""A version of NVIDIA's driver, such as 580.95.05."""
 
 
 def version_number(version: str | None) -> tuple[int, ...] | None:
     """A driver's version as numbers: (580, 105, 8) for ``580.105.08``."""
-    if version is None or not _VERSION.fullmatch(version):
+    if version is None or not DRIVER_VERSION.fullmatch(version):
         return None
     return tuple(int(part) for part in version.split("."))
 

@@ -24,11 +24,9 @@ from tui.model import (
 )
 from tui.swap_times import SwapTimes
 from widgets.card_names import card_name
-from widgets.card_swap import step_overdue, swap_overdue
+from widgets.card_swap import HOST, NO_DRIVER, VFIO, step_overdue, swap_overdue
 from widgets.device_names import device_name
 from widgets.plan_page import Mark, Mover, PlanPage, PlanStep, Stayer
-
-VFIO, HOST, NO_DRIVER = "vfio-pci", "host driver", "no driver"
 
 
 class Course(NamedTuple):

@@ -20,6 +20,7 @@ from typing import TypedDict
 
 from msgspec import convert
 
+from tui.config import ELEVATIONS
 from tui.host import Unsettled
 from tui.host.journal.entry import Entry, JournalError
 from tui.host.journal.file import Journal
@@ -47,11 +48,10 @@ REPLY_LIMIT = 64 * 1024
 LOST_REPLY_S = 3.0
 """Seconds to watch the journal for a swap whose reply was lost."""
 
-ELEVATIONS: dict[str, tuple[str, ...]] = {
-    "sudo": ("sudo", "--"), "doas": ("doas", "--"), "run0": ("run0", "--"), "pkexec": ("pkexec",),
-}  # fmt: skip
-"""Programs that make an ordinary user root, the most common first. Each may prompt on the
-terminal."""
+ELEVATION_COMMANDS: dict[str, tuple[str, ...]] = {
+    name: (name,) if name == "pkexec" else (name, "--") for name in ELEVATIONS
+}
+"""How each of them runs a command. Each may prompt on the terminal."""
 
 
 class RunnerReply(TypedDict, total=False):
@@ -206,7 +206,7 @@ def launch_elevated(request: SwapRequest, tool: str, journal: Journal | None = N
 
     Ctrl-C goes to ``tool`` meanwhile. Raises as ``launch`` does.
     """
-    command = [*ELEVATIONS[tool], *_privileged_command("launch", request)]
+    command = [*ELEVATION_COMMANDS[tool], *_privileged_command("launch", request)]
     output.note(f"{tool} for: vfiotop {request.text}")
     before = _entry(journal)
     with _interrupts_ignored():

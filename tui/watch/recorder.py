@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.host.proc.process import this_process
 from tui.host.untrusted import clean
-from tui.host.watch.record import EVENT_LIMIT, Record, RecordedEvent, RecordError, RecordFile
+from tui.host.watch.record import RECORDED_EVENTS, Record, RecordedEvent, RecordError, RecordFile
 from tui.model import Event
 from tui.model.bounded import TEXT_LIMIT
 from tui.model.watch import WatchMemory, WatchPolicy
@@ -46,7 +46,7 @@ class Recorder:
         """Keep an event, ``at_s`` seconds after boot, for the next ``write``."""
         fix = None if event.fix is None else _text(event.fix)
         kept = RecordedEvent(at_s, _text(event.subject), _text(event.text), event.kind, fix=fix)
-        self.events = (kept, *self.events)[:EVENT_LIMIT]
+        self.events = (kept, *self.events)[:RECORDED_EVENTS]
 
     def write(self, memory: WatchMemory, *, stays_awake: bool, stopped: bool = False) -> str | None:
         """Write the record if it says something new. Returns why that failed, once for each

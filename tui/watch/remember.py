@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tui.history import History
 from tui.host.history.entry import (
-    SWAP_LIMIT,
+    FRAME_SWAPS,
     Block,
     Entry,
     StoredEvent,
@@ -143,7 +143,7 @@ class Remember:
                 clean(swap.id), swap.direction, swap.address, swap.state,
                 max(0.0, began_s), max(0.0, ended_s),
             )  # fmt: skip
-            self._swaps = [*self._swaps, stored][-SWAP_LIMIT:]
+            self._swaps = [*self._swaps, stored][-FRAME_SWAPS:]
 
     def _entry(
         self, blocks: tuple[Block, ...], events: list[StoredEvent], swaps: list[StoredSwap]

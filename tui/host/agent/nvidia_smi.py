@@ -14,6 +14,7 @@ from tui.host.nvml.reply import throttle_words
 from tui.host.untrusted import clean
 from tui.model import GuestCard
 from tui.model.plausible import plausible_metrics
+from tui.rules.driver_gates import DRIVER_VERSION
 
 OUTPUT_LIMIT = 16 * 1024
 """Bytes of output; a card takes about 200."""
@@ -56,7 +57,6 @@ FIELDS = (*_IDENTITY, *_NUMBERS, *_THROTTLE_FIELDS[:1], "name")
 """The name comes last: it is the only value that may contain a comma."""
 
 _ID = re.compile(r"0x([0-9A-Fa-f]{4})([0-9A-Fa-f]{4})")
-_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
 _NUMBER = re.compile(r"([0-9]{1,10})(?:[.,]([0-9]{1,2}))?")
 _BITS = re.compile(r"0x[0-9A-Fa-f]{1,16}")
 _UNKNOWN_FIELD = re.compile(r'Field "([A-Za-z_.]{1,40})" is not a valid field to query')
@@ -100,7 +100,8 @@ def parse(output: str, fields: Sequence[str]) -> tuple[str | None, tuple[GuestCa
         raise MalformedOutput("no PCI id")
     if len(rows) > CARDS_LIMIT:
         raise MalformedOutput(f"more than {CARDS_LIMIT} cards")
-    versions = {row["driver_version"] for row in rows if _VERSION.fullmatch(row["driver_version"])}
+    named = {row["driver_version"] for row in rows}
+    versions = {version for version in named if DRIVER_VERSION.fullmatch(version)}
     version = versions.pop() if len(versions) == 1 else None
     return version, tuple(_card(row) for row in rows)
 

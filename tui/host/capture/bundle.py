@@ -13,7 +13,7 @@ from tui import __version__
 from tui.host import HostError
 from tui.host.capture import past
 from tui.host.capture.archive import pack
-from tui.host.capture.collect import Recording, record
+from tui.host.capture.collect import HostFiles, record
 from tui.host.capture.kernel_events import kernel_events
 from tui.host.capture.memory import Node
 from tui.host.capture.persons import persons
@@ -21,6 +21,7 @@ from tui.host.capture.redact import redacted, unredacted
 from tui.host.capture.standins import StandIns
 from tui.host.confined import Confined
 from tui.host.history.recording import FOLDER
+from tui.host.journal import file as journal
 from tui.host.journal.entry import JournalError
 from tui.host.journal.file import Journal
 from tui.host.journal.format import dump
@@ -37,7 +38,8 @@ HISTORY_S = 20.0
 
 _SILENT = "libvirt, at another place than usual, does not answer"
 
-JOURNAL = "run/vfiotop/swap.json"
+JOURNAL = str(journal.JOURNAL).lstrip("/")
+"""In the archive."""
 
 KERNEL_EVENTS = "KERNEL-EVENTS"
 
@@ -163,7 +165,7 @@ def _history(
         return None, {}
 
 
-def _versions(recording: Recording, libvirt: str | None) -> str:
+def _versions(recording: HostFiles, libvirt: str | None) -> str:
     """Return the versions of what takes part, one a line."""
     driver = _first(recording, r"proc/driver/nvidia/version|sys/module/nvidia/version",
                     r"[0-9]{2,4}(?:\.[0-9]{1,4}){1,2}")  # fmt: skip
@@ -181,7 +183,7 @@ def _versions(recording: Recording, libvirt: str | None) -> str:
     return "".join(f"{name}: {value or 'unknown'}\n" for name, value in found.items())
 
 
-def _first(recording: Recording, path: str, pattern: str) -> str | None:
+def _first(recording: HostFiles, path: str, pattern: str) -> str | None:
     for place, node in recording.nodes.items():
         asked = recording.asked.get(place, place)
         if isinstance(node, bytes) and re.fullmatch(path, asked):

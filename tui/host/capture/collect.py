@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from tui.host import HostError
 from tui.host.capture.memory import Node
-from tui.host.capture.recorder import Recorder
+from tui.host.capture.recorder import RecordingTree
 from tui.host.captured import host_in
 from tui.host.libvirt.domain_files import STATES, StoredDomain
 from tui.host.pci.names import PLACES, udev_names
@@ -36,11 +36,13 @@ _BRIDGES = "06"
 
 T = TypeVar("T")
 
-_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,79}")
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,79}")
+"""A domain's name that its file may have."""
 
 
-class Recording(Struct, frozen=True):
-    """Nodes by path, and why what exists and is not among them could not be read.
+class HostFiles(Struct, frozen=True):
+    """The files of a host for its capture: nodes by path, and why what exists and is not among them
+    could not be read.
 
     ``asked`` has the paths by which readers asked for files that links lead to.
     """
@@ -52,22 +54,22 @@ class Recording(Struct, frozen=True):
 
 def record(
     source: Tree, domains: Iterable[StoredDomain] | None = None, timeout: float = TIMEOUT_S
-) -> Recording:
+) -> HostFiles:
     """Record the host in ``source``.
 
     ``domains`` are those of a live host, ``None`` if they are not known. Never raises: a reader
     that fails or hangs is among what could not be read.
     """
     given = None if source.is_copied else _domain_files(domains)
-    recorder = Recorder(source, given, deadline=time.monotonic() + timeout)
+    recorder = RecordingTree(source, given, deadline=time.monotonic() + timeout)
     try:
         within(timeout + GRACE_S, lambda: _read(recorder, source))
     except TimeoutError:
         recorder.unread["/"] = f"no answer within {timeout:.0f} s: the capture is not complete"
-    return Recording(dict(recorder.nodes), dict(recorder.unread), dict(recorder.asked))
+    return HostFiles(dict(recorder.nodes), dict(recorder.unread), dict(recorder.asked))
 
 
-def _read(recorder: Recorder, source: Tree) -> None:
+def _read(recorder: RecordingTree, source: Tree) -> None:
     host = host_in(recorder, "capture")
     for name, each in host.sources():
         if name not in ("pci", "guests"):
@@ -87,7 +89,7 @@ def _read(recorder: Recorder, source: Tree) -> None:
     recorder.nodes[PLACES[0]] = _names(inventory, source)
 
 
-def _attempt(recorder: Recorder, name: str, read: Callable[[], T]) -> T | None:
+def _attempt(recorder: RecordingTree, name: str, read: Callable[[], T]) -> T | None:
     """Return a reading. A capture is for bug reports: a reader's own fault must not prevent it."""
     try:
         return read()
@@ -132,7 +134,7 @@ def _domain_files(domains: Iterable[StoredDomain] | None) -> dict[str, Node]:
     files: dict[str, Node] = {"domains": None}
     words = {state: word for word, state in STATES.items()}
     for number, domain in enumerate(domains, 1):
-        name = domain.name if _FILE.fullmatch(domain.name) else f"domain {number}"
+        name = domain.name if FILE_NAME.fullmatch(domain.name) else f"domain {number}"
         if f"domains/{name}.xml" in files:
             name = f"domain {number}"
         word = words.get(domain.state)

@@ -19,10 +19,7 @@ from tui.host.capture.qemu import without_secrets as arguments_without_secrets
 from tui.host.capture.standins import StandIns
 from tui.host.libvirt.domain_files import read
 from tui.host.libvirt.domain_xml import TEXT_LIMIT, DefinitionError, definition
-from tui.model import QEMU_XMLNS
-
-QEMU = f"{{{QEMU_XMLNS}}}"
-XEN = "{http://libvirt.org/schemas/domain/xen/1.0}"
+from tui.host.libvirt.host_devices import QEMU, XEN
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,60}")
 _TARGET = re.compile(r"(?:[shv]d|fd|xvd|nvme|vnet|macvtap|tap)[a-z0-9]{1,8}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from tui.host.kernel_log import KEPT, RECORD_LIMIT, Follower, Record, open_log, records
+from tui.host.kernel_log import KEPT, RECORD_BYTES, Follower, Record, open_log, records
 from tui.model import KernelMessage
 
 RECORDS_LIMIT = 100_000
@@ -33,7 +33,7 @@ def kernel_events(open: Callable[[], int] = open_log) -> str:
     log = open()
     try:
         follower = _Since()
-        for found in records(lambda: os.read(log, RECORD_LIMIT), RECORDS_LIMIT):
+        for found in records(lambda: os.read(log, RECORD_BYTES), RECORDS_LIMIT):
             last = follower.log.messages[-1:]
             follower.take(found)
             if follower.log.messages[-1:] != last:

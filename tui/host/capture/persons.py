@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from tui.host.capture import known
-from tui.host.capture.collect import Recording
+from tui.host.capture.collect import HostFiles
 from tui.host.capture.memory import Node
 from tui.host.capture.standins import Personal
 from tui.host.tree import Tree, text_of
@@ -26,7 +26,7 @@ _CALLERS = ("USER", "LOGNAME", "SUDO_USER", "DOAS_USER")
 
 
 def persons(
-    source: Tree, recording: Recording, environment: Mapping[str, str] = os.environ
+    source: Tree, recording: HostFiles, environment: Mapping[str, str] = os.environ
 ) -> Personal:
     """Return the names to be replaced in a recording of the host in ``source``."""
     hosts = (
@@ -51,14 +51,14 @@ def _accounts(passwd: str) -> Iterator[str]:
             yield from filter(None, (fields[5].rstrip("/").rpartition("/")[2],))
 
 
-def _homes(recording: Recording) -> Iterator[str]:
+def _homes(recording: HostFiles) -> Iterator[str]:
     """Yield the names of homes that files of the recording mention."""
     for path, node in recording.nodes.items():
         if not path.startswith(("sys/", "lib/", "usr/")):
             yield from _HOME.findall(_text(node))
 
 
-def _words(recording: Recording) -> Iterator[str]:
+def _words(recording: HostFiles) -> Iterator[str]:
     """Yield words that must stay: drivers, modules, attributes, distributions, devices."""
     for path, node in recording.nodes.items():
         parts = path.split("/")

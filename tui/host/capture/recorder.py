@@ -34,7 +34,7 @@ _OWN = "proc/self"
 """A link to the number of whoever reads it; recorded as a folder."""
 
 
-class Recorder:
+class RecordingTree:
     """A ``Tree`` that passes reads on to ``source`` and keeps what it answers.
 
     ``given`` stands in for the source's folder ``domains``; ``None``: the source has its own.
@@ -224,7 +224,7 @@ class _Below:
     is_machine = False
     is_copied = True
 
-    def __init__(self, recorder: Recorder, path: str) -> None:
+    def __init__(self, recorder: RecordingTree, path: str) -> None:
         self._recorder = recorder
         self._path = path
 

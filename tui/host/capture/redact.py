@@ -12,7 +12,7 @@ from collections.abc import Callable
 from tui.host import hooks
 from tui.host.capture import domains, scripts, tables
 from tui.host.capture.archive import is_storable
-from tui.host.capture.collect import Recording
+from tui.host.capture.collect import FILE_NAME, HostFiles
 from tui.host.capture.memory import Link, Node
 from tui.host.capture.recorder import UNREADABLE
 from tui.host.capture.standins import StandIns
@@ -35,7 +35,6 @@ _ROUTE, _TRIE = re.compile(rf"{_NET}/route"), re.compile(rf"{_NET}/fib_trie")
 _ATTRIBUTE = re.compile(rb"[ -~\t\r\n\0]*")
 _DOMAIN = re.compile(r"domains/[^/]+")
 _EFI_VARIABLE = re.compile(r"LoaderInfo-4a67b082-[0-9a-f-]{27}")
-_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,79}")
 
 
 def _in_text(change: Callable[[str, StandIns], str]) -> Rule:
@@ -115,7 +114,7 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
 )
 
 
-def redacted(recording: Recording, stand_ins: StandIns) -> Recording:
+def redacted(recording: HostFiles, stand_ins: StandIns) -> HostFiles:
     """Return the recording with stand-ins for what tells whose host it is."""
     nodes: dict[str, Node] = {}
     unread = {path_of(p, stand_ins): stand_ins.text(why) for p, why in recording.unread.items()}
@@ -132,7 +131,7 @@ def redacted(recording: Recording, stand_ins: StandIns) -> Recording:
                 nodes[shown] = found
         else:
             nodes[shown] = node if node is None else Link(path_of(node.target, stand_ins))
-    return Recording(nodes, unread)
+    return HostFiles(nodes, unread)
 
 
 def has_rule(path: str) -> bool:
@@ -141,7 +140,7 @@ def has_rule(path: str) -> bool:
     return bool(tables_of_routes) or any(pattern.fullmatch(path) for pattern, _ in _RULES)
 
 
-def _by_rule(recording: Recording, path: str, data: bytes, stand_ins: StandIns) -> bytes | str:
+def _by_rule(recording: HostFiles, path: str, data: bytes, stand_ins: StandIns) -> bytes | str:
     """Return the file as it may be told, or why it is left out."""
     if not data or data == UNREADABLE:
         return data
@@ -155,7 +154,7 @@ def _by_rule(recording: Recording, path: str, data: bytes, stand_ins: StandIns) 
     return "not known what it may tell"
 
 
-def _tables(recording: Recording, stand_ins: StandIns) -> dict[str, bytes]:
+def _tables(recording: HostFiles, stand_ins: StandIns) -> dict[str, bytes]:
     """Return the tables of routes and of addresses, which only make sense together."""
     by_kind: dict[re.Pattern[str], str] = {}
     for path, node in recording.nodes.items():
@@ -203,20 +202,20 @@ def _part(before: str, part: str, stand_ins: StandIns) -> str:
 
 def _domain_file(name: str, stand_ins: StandIns) -> str:
     stem, dot, ending = name.rpartition(".")
-    kept = stand_ins.guest(stem) if _FILE.fullmatch(stem) else stand_ins.of("guest names", stem)
+    kept = stand_ins.guest(stem) if FILE_NAME.fullmatch(stem) else stand_ins.of("guest names", stem)
     return kept + dot + ending
 
 
 # --- without redaction --------------------------------------------------------
 
 
-def unredacted(recording: Recording, stand_ins: StandIns) -> Recording:
+def unredacted(recording: HostFiles, stand_ins: StandIns) -> HostFiles:
     """Return the recording without passwords and secrets, which no capture has."""
     nodes = {
         path: _stripped(path, node, stand_ins) if isinstance(node, bytes) else node
         for path, node in recording.nodes.items()
     }
-    return Recording(nodes, recording.unread, recording.asked)
+    return HostFiles(nodes, recording.unread, recording.asked)
 
 
 def _stripped(path: str, data: bytes, stand_ins: StandIns) -> bytes:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tui.host.drm import fdinfo
 from tui.host.drm.fdinfo import Client, LoadMeter
-from tui.host.drm.files import OpenFile, OpenFiles, find_open_files
+from tui.host.drm.files import FilesByProcess, OpenFile, find_open_files
 from tui.host.drm.usage import CardUse, ClientUse, card_use
 from tui.host.sysfs import read_file
 from tui.host.tree import Tree
@@ -56,7 +56,7 @@ class Clients:
         """Start over, as when no card is read."""
         self._found_at = float("-inf")
         self._found_for: frozenset[str] = frozenset()
-        self._found: OpenFiles | None = None
+        self._found: FilesByProcess | None = None
         self._known: dict[ClientKey, _Known] = {}
         self._unreported: dict[OpenFile, str] = {}
 

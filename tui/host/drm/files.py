@@ -47,7 +47,7 @@ class OpenFile:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenFiles:
+class FilesByProcess:
     """The open files, by process id.
 
     ``unseen`` processes could not be inspected. ``hidden``: there may be others that are not even
@@ -87,7 +87,7 @@ def drm_nodes(cards: Mapping[str, Tree]) -> Nodes:
     return Nodes(by_number, by_name)
 
 
-def find_open_files(proc: Path, cards: Mapping[str, Tree]) -> OpenFiles | None:
+def find_open_files(proc: Path, cards: Mapping[str, Tree]) -> FilesByProcess | None:
     """Return the open files of all processes; ``None`` if there is no ``proc``.
 
     Takes tens of milliseconds on a busy host.
@@ -110,7 +110,7 @@ def find_open_files(proc: Path, cards: Mapping[str, Tree]) -> OpenFiles | None:
             unseen += not is_kernel_thread(process)
     hidden = len(pids) > PROCESSES_LIMIT or len(files) > CLIENTS_LIMIT or _hides(proc, pids)
     unknown = frozenset(cards.keys() - set(wanted.by_name.values()))
-    return OpenFiles(tuple(files[:CLIENTS_LIMIT]), unseen, hidden, unknown)
+    return FilesByProcess(tuple(files[:CLIENTS_LIMIT]), unseen, hidden, unknown)
 
 
 def _files(process: str, pid: int, wanted: Nodes, inspector: FileInspector) -> list[OpenFile]:

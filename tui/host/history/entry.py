@@ -13,14 +13,14 @@ from msgspec.msgpack import Decoder, Encoder
 
 from tui.model import EventCause, EventKind
 from tui.model.address import ADDRESS
-from tui.model.bounded import SECONDS_LIMIT, Address, Seconds, Text, Uuid
+from tui.model.bounded import SECONDS_LIMIT, UUID, Address, Seconds, Text, Uuid
 from tui.model.past import Bucket, Buckets, SeriesKey
 from tui.model.swaps import Direction, SwapState
 
 RUN_LIMIT = 4096
 """Steps of one run."""
 
-EVENT_LIMIT, SWAP_LIMIT = 512, 64
+FRAME_EVENTS, FRAME_SWAPS = 512, 64
 """Events and swaps in one frame."""
 
 BRIDGED = 8
@@ -28,8 +28,7 @@ BRIDGED = 8
 
 _COLUMNS = 3
 _LARGEST = 1e12
-_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_OWNER = rf"(?:{ADDRESS.pattern}|{_UUID})"
+_OWNER = rf"(?:{ADDRESS.pattern}|{UUID})"
 Owner = Annotated[str, Meta(pattern=rf"^{_OWNER}\Z")]
 """A card's address, or a domain's UUID."""
 
@@ -122,8 +121,8 @@ class Entry(Struct, frozen=True, array_like=True):
     booted_at: Annotated[float, Meta(gt=-SECONDS_LIMIT, lt=SECONDS_LIMIT)]
     at_s: Seconds
     blocks: Annotated[tuple[Block, ...], Meta(max_length=64)] = ()
-    events: Annotated[tuple[StoredEvent, ...], Meta(max_length=EVENT_LIMIT)] = ()
-    swaps: Annotated[tuple[StoredSwap, ...], Meta(max_length=SWAP_LIMIT)] = ()
+    events: Annotated[tuple[StoredEvent, ...], Meta(max_length=FRAME_EVENTS)] = ()
+    swaps: Annotated[tuple[StoredSwap, ...], Meta(max_length=FRAME_SWAPS)] = ()
 
 
 _DECODER = Decoder(Entry)

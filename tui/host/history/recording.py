@@ -27,7 +27,7 @@ PARTS_LIMIT = 400_000
 """Entries of a recording, with all that they consist of. The fullest store that a watch can write
 has fewer; a file made for it packs millions into its bytes."""
 
-EVENTS_LIMIT, SWAPS_LIMIT = 5_000, 500
+SHOWN_EVENTS, SHOWN_SWAPS = 5_000, 500
 """Events and swaps that are shown of a recording, of which the newest stay."""
 
 RECENT_S = 10
@@ -73,7 +73,7 @@ def recording(found: Sequence[Entry]) -> Recording | None:
 
 def _newest(found: Sequence[Entry]) -> list[Entry]:
     """The entries without the events and swaps beyond the limits."""
-    kept, events, swaps = list[Entry](), EVENTS_LIMIT, SWAPS_LIMIT
+    kept, events, swaps = list[Entry](), SHOWN_EVENTS, SHOWN_SWAPS
     for entry in reversed(found):
         shown = replace(
             entry, events=entry.events[max(0, len(entry.events) - events) :],

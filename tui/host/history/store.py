@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from tui.host.history.entry import (
-    EVENT_LIMIT,
-    SWAP_LIMIT,
+    FRAME_EVENTS,
+    FRAME_SWAPS,
     Entry,
     block,
     buckets_of,
@@ -179,8 +179,8 @@ def _packed(entries: Sequence[Entry], tiers: Sequence[Tier]) -> tuple[Entry, ...
     """The entries of a file as ``_PACKED``. The first only tells when it began."""
     first, last = entries[0], entries[-1]
     blocks = tuple(block(tier.step_s, _merged(entries, tier)) for tier in tiers)
-    events = tuple(event for entry in entries for event in entry.events)[-EVENT_LIMIT:]
-    swaps = tuple(swap for entry in entries for swap in entry.swaps)[-SWAP_LIMIT:]
+    events = tuple(event for entry in entries for event in entry.events)[-FRAME_EVENTS:]
+    swaps = tuple(swap for entry in entries for swap in entry.swaps)[-FRAME_SWAPS:]
     return (
         Entry(first.boot_id, first.booted_at, first.at_s),
         Entry(last.boot_id, last.booted_at, last.at_s, blocks, events, swaps),

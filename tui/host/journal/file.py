@@ -16,6 +16,9 @@ from tui.host.run_folder import FOLDER, RunFolder, Taken, Untrusted
 
 NAME, LOCK = "swap.json", "lock"
 
+JOURNAL = FOLDER / NAME
+"""The journal of this host."""
+
 
 class Journal:
     """The journal in a folder that belongs to root; ``owner`` is root's user id."""

@@ -13,7 +13,8 @@ from xml.etree import ElementTree  # nosec B405  # only searches elements that a
 
 from tui.host.cpu_sets import cpu_set
 from tui.host.libvirt.amounts import count, in_bytes, mib
-from tui.model import QEMU_XMLNS, Backing, DomainSetup, Firmware, MemoryPart, SharedMemory
+from tui.host.libvirt.host_devices import QEMU
+from tui.model import Backing, DomainSetup, Firmware, MemoryPart, SharedMemory
 
 CELLS_LIMIT = 64
 """Cells of a guest's NUMA topology, and sizes of pages, that are read."""
@@ -24,7 +25,6 @@ SHARED_LIMIT, ARGUMENTS_LIMIT = 8, 256
 SHM = "/dev/shm"  # noqa: S108  # nosec B108  # a name in a definition; nothing is made there
 """Where shm_open(3) keeps files."""
 
-_QEMU = f"{{{QEMU_XMLNS}}}"
 _MMIO64 = re.compile(r"opt/ovmf/X-PciMmio64Mb,string=([0-9]{1,9})")
 _HOLE64 = re.compile(r"(?:q35|i440FX)-pcihost\.pci-hole64-size=([0-9]{1,15}[kKmMgGtT]?)")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
@@ -74,7 +74,7 @@ def _backing(domain: ElementTree.Element, arguments: list[str]) -> Backing:
 
 
 def _arguments(domain: ElementTree.Element) -> list[str]:
-    found = domain.iterfind(f"{_QEMU}commandline/{_QEMU}arg")
+    found = domain.iterfind(f"{QEMU}commandline/{QEMU}arg")
     return [arg.get("value", "") for arg in found][:ARGUMENTS_LIMIT]
 
 

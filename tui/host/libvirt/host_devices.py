@@ -28,8 +28,9 @@ from tui.host.libvirt.domain_address import DefinitionError, pci_address
 from tui.host.libvirt.qemu_args import HostArguments, host_arguments, override_arguments
 from tui.model import QEMU_XMLNS, HostDev, HostDevBy
 
-_QEMU = f"{{{QEMU_XMLNS}}}"
-_XEN = "{http://libvirt.org/schemas/domain/xen/1.0}"
+QEMU = f"{{{QEMU_XMLNS}}}"
+XEN = "{http://libvirt.org/schemas/domain/xen/1.0}"
+"""Namespaces, as ElementTree puts them before a name."""
 
 _LENT_INTERFACES = (
     "devices/interface[@type='hostdev']",
@@ -101,12 +102,12 @@ def _mdev(device: ElementTree.Element) -> str:
 
 
 def _qemu_arguments(domain: ElementTree.Element) -> Iterator[HostArguments]:
-    for space in (_QEMU, _XEN):
+    for space in (QEMU, XEN):
         for line in domain.iterfind(f"{space}commandline"):
             yield host_arguments([arg.get("value", "") for arg in line.iterfind(f"{space}arg")])
-    for frontend in domain.iterfind(f"{_QEMU}override/{_QEMU}device/{_QEMU}frontend"):
+    for frontend in domain.iterfind(f"{QEMU}override/{QEMU}device/{QEMU}frontend"):
         yield override_arguments({
             each.get("name", ""): each.get("value", "")
-            for each in frontend.iterfind(f"{_QEMU}property")
+            for each in frontend.iterfind(f"{QEMU}property")
             if each.get("type") != "remove"
         })  # fmt: skip

@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from tui.host.libvirt.qemu_opts import Opts, nested, parse_argument
 from tui.model.address import is_address
+from tui.model.bounded import UUID
 
 _PCI_DEVICES = frozenset({
     "vfio-pci", "vfio-pci-nohotplug", "pci-assign", "kvm-pci-assign", "xen-pci-passthrough",
@@ -40,7 +41,7 @@ _NUMBER = r"[ \t\n\v\f\r]*\+?(?:0[xX])?([0-9a-fA-F]+)"
 _HOST = re.compile(
     rf"(?:{_NUMBER}:)?{_NUMBER}:{_NUMBER}(?:\.[ \t\n\v\f\r]*\+?([0-9]+))?[ \t\n\v\f\r]*"
 )
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID = re.compile(UUID)
 _NVME = re.compile(r"nvme://([^/,\"'\s]*)")
 _OPTION = re.compile(r"--?([A-Za-z][\w-]*)(?:(=|\s+)(.*))?", re.DOTALL)
 _MENTIONS_VFIO = re.compile(r"vfio-pci|nvme://|pci-assign|sysfsdev")

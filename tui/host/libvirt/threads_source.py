@@ -15,6 +15,7 @@ from pathlib import Path
 from tui.host import NothingToRead, Wake
 from tui.host.libvirt.qemu_process import processes
 from tui.host.libvirt.qemu_threads import ThreadSample, read_threads
+from tui.host.libvirt.rates import MIN_INTERVAL_S
 from tui.host.proc.cpu_time import CpuTicks, cpu_ticks, host_cpus, thread_load
 from tui.host.proc.process import Process, process_of
 from tui.model import Demand, GuestThreads, QemuThread
@@ -25,9 +26,6 @@ STAT_LIMIT = 1 << 20
 SEARCH_AGAIN_S = 10.0
 """Seconds between two searches for a process that was not found, and before one that was found is
 searched for a second time. Each search reads every command line."""
-
-MIN_INTERVAL_S = 0.4
-"""Seconds between two samples, at least: the kernel counts ticks of 10 ms."""
 
 NO_GUEST = "the guest is not running"
 NOT_FOUND = "its QEMU process cannot be seen in /proc"

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tui.host import HostError
-from tui.host.run_folder import FOLDER
+from tui.host.journal.file import JOURNAL
 from tui.model.address import is_address
 
 PROGRAM = Path(__file__).with_name("child.py")
-JOURNAL = FOLDER / "swap.json"
 DRIVER = Path("/sys/bus/pci/drivers/nvidia")
 
 NO_JOURNAL = "-"

@@ -21,8 +21,8 @@ from msgspec.structs import replace
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.calls import CallLog
 from tui.host.idle import IdlePolicy, RuntimePower
-from tui.host.journal.file import Journal
-from tui.host.nvml.command import JOURNAL, Mark, command
+from tui.host.journal.file import JOURNAL, Journal
+from tui.host.nvml.command import Mark, command
 from tui.host.nvml.process import NvmlProcess
 from tui.host.nvml.reply import NvmlFailed, parse_reply
 from tui.host.pci.power import read_power

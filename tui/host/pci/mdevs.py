@@ -11,8 +11,9 @@ import re
 from tui.host.pci import DEVICES, FUNCTIONS_LIMIT
 from tui.host.tree import Tree, exists
 from tui.model.address import is_address
+from tui.model.bounded import UUID
 
-UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+MDEV_UUID = re.compile(UUID)
 """How the kernel names a mediated device."""
 
 
@@ -21,7 +22,7 @@ def child_mdevs(directory: Tree) -> tuple[str, ...]:
     ``OSError``."""
     if not exists(directory, "mdev_supported_types"):
         return ()
-    return tuple(sorted(name for name in directory.names() if UUID.fullmatch(name)))
+    return tuple(sorted(name for name in directory.names() if MDEV_UUID.fullmatch(name)))
 
 
 def parent_address(root: Tree, uuid: str) -> str | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui.host import sysfs
-from tui.host.pci.mdevs import UUID
+from tui.host.pci.mdevs import MDEV_UUID
 from tui.host.proc.file_numbers import DeviceNumber
 from tui.host.sysfs import Attributes, read_file
 from tui.host.tree import PlainTree, is_gone
@@ -157,7 +157,7 @@ def _mdevs(root: Path, directory: Path, address: str) -> Iterator[Node]:
     Their folders lie in the function's (kernel: Documentation/driver-api/vfio-mediated-device.rst).
     """
     for name in _entries(directory):
-        if UUID.fullmatch(name):
+        if MDEV_UUID.fullmatch(name):
             yield from _group(root, directory / name, address)
 
 

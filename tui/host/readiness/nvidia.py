@@ -7,13 +7,11 @@ import re
 from tui.host.readiness.modules import is_loaded
 from tui.host.tree import Tree, exists, text_of
 from tui.model import NvidiaModule
+from tui.rules.driver_gates import DRIVER_VERSION
 
-_VERSION = re.compile(r"Module\s+(?:for \S+\s+)?([0-9]{1,4}(?:\.[0-9]{1,4}){1,2})\s")
+_VERSION = re.compile(rf"Module\s+(?:for \S+\s+)?({DRIVER_VERSION.pattern})\s")
 """In /proc/driver/nvidia/version. The open modules put the machine in between, as in "for
 x86_64"."""
-
-_PLAIN_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
-"""In /sys/module/nvidia/version."""
 
 
 def nvidia_module(root: Tree) -> NvidiaModule | None:
@@ -22,7 +20,7 @@ def nvidia_module(root: Tree) -> NvidiaModule | None:
     if found is None and not exists(root, "sys/module/nvidia"):
         return None
     version = found[1] if found else text_of(root, "sys/module/nvidia/version").strip()
-    known = version if _PLAIN_VERSION.fullmatch(version) else None
+    known = version if DRIVER_VERSION.fullmatch(version) else None
     return NvidiaModule(known, _modeset(root))
 
 

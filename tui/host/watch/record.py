@@ -24,7 +24,7 @@ NAME, LOCK, KEEP = "watch.json", "watch.lock", "watch.keep"
 SIZE_LIMIT = 256 * 1024
 """Bytes of a record."""
 
-EVENT_LIMIT = 50
+RECORDED_EVENTS = 50
 """Events in a record, the newest first."""
 
 KEEP_LIMIT = 32
@@ -59,7 +59,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     stays_awake: bool = False
     stopped: bool = False
     memory: WatchMemory = WatchMemory()
-    events: Annotated[tuple[RecordedEvent, ...], Meta(max_length=EVENT_LIMIT)] = ()
+    events: Annotated[tuple[RecordedEvent, ...], Meta(max_length=RECORDED_EVENTS)] = ()
 
 
 _DECODER = Decoder(Record)
@@ -93,7 +93,7 @@ class RecordFile:
     def write(self, record: Record) -> None:
         """Replace the record, without the oldest events if they do not fit. Raises
         ``RecordError``."""
-        kept = replace(record, events=record.events[:EVENT_LIMIT])
+        kept = replace(record, events=record.events[:RECORDED_EVENTS])
         while len(text := _ENCODER.encode(kept)) > SIZE_LIMIT and kept.events:
             kept = replace(kept, events=kept.events[:-1])
         try:

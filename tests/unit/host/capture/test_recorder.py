@@ -16,7 +16,7 @@ from tui.host.capture import recorder as recorders
 from tui.host.capture.archive import MEMBERS_LIMIT
 from tui.host.capture.collect import record
 from tui.host.capture.memory import Link, MemoryTree
-from tui.host.capture.recorder import UNREADABLE, Recorder
+from tui.host.capture.recorder import UNREADABLE, RecordingTree
 from tui.host.captured import host_in
 from tui.host.confined import Confined
 from tui.host.libvirt.domain_files import StoredDomain
@@ -134,7 +134,7 @@ def test_a_link_stays_inside(tmp_path: Path) -> None:
 
 def test_time_that_is_over_ends_the_reading(tmp_path: Path) -> None:
     ticks: Iterator[float] = iter(range(10_000))
-    recorder = Recorder(
+    recorder = RecordingTree(
         Confined(str(tower(tmp_path / "host"))), deadline=5, clock=lambda: next(ticks)
     )
     host = host_in(recorder, "capture")

@@ -30,7 +30,7 @@ from tui.host import HostError
 from tui.host.capture import bundle
 from tui.host.capture.archive import FOLDER, unpack
 from tui.host.capture.bundle import capture
-from tui.host.capture.collect import Recording, record
+from tui.host.capture.collect import HostFiles, record
 from tui.host.capture.memory import MemoryTree, Nodes
 from tui.host.capture.persons import persons
 from tui.host.capture.redact import has_rule, redacted
@@ -323,10 +323,10 @@ def test_names_come_from_accounts_homes_and_whoever_calls() -> None:
     mounts = f"/dev/sda1 {towers.HOME}/berta ext4 rw 0 0\n"
     host = host_with({"etc/passwd": passwd, "proc/mounts": mounts, "etc/hostname": "t1.lan\n"})
     nodes = {**record(host).nodes, "etc/hostname": b"t1.lan\n", "proc/mounts": mounts.encode()}
-    found = persons(host, Recording(nodes), {"SUDO_USER": "carla"}).names
+    found = persons(host, HostFiles(nodes), {"SUDO_USER": "carla"}).names
     assert set(found) == {"anna", "Anna Berg", "anna2", "berta", "t1.lan", "t1", "captured"}
     live = PlainTree("/nonexistent")
-    assert set(persons(live, Recording({}), {"SUDO_USER": "carla", "USER": "root"}).names) == {
+    assert set(persons(live, HostFiles({}), {"SUDO_USER": "carla", "USER": "root"}).names) == {
         "carla"
     }
 

@@ -94,8 +94,8 @@ def test_readings_of_the_last_seconds_go_before_those_of_the_minute() -> None:
 
 
 def test_of_too_many_events_and_swaps_the_newest_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recordings, "EVENTS_LIMIT", 3)
-    monkeypatch.setattr(recordings, "SWAPS_LIMIT", 1)
+    monkeypatch.setattr(recordings, "SHOWN_EVENTS", 3)
+    monkeypatch.setattr(recordings, "SHOWN_SWAPS", 1)
     swaps = [StoredSwap(str(n), "bind", CARD, "done", n * 60.0, n * 60.0) for n in range(3)]
     entries = [
         minute(n, swaps=(swaps[n],),

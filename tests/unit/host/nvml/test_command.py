@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tui.host.nvml.command import DRIVER, JOURNAL, command, is_nvml_child
+from tui.host.journal.file import JOURNAL
+from tui.host.nvml.command import DRIVER, command, is_nvml_child
 
 CARDS = ("0000:01:00.0", "0000:02:00.0")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tui.host.nvml.command import DRIVER, JOURNAL, command
+from tui.host.journal.file import JOURNAL
+from tui.host.nvml.command import DRIVER, command
 from tui.host.proc.device_nodes import Node
 from tui.host.proc.holders import holders_from_scan
 from tui.host.proc.visibility import how_to_see_more

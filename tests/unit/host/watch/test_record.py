@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from tests.unit.host.journal.test_file import ADDRESSES, ANY, IDS, PROCESSES, TEXTS
 from tui.host.proc.process import this_process
 from tui.host.watch.record import (
-    EVENT_LIMIT,
     KEEP,
     NAME,
+    RECORDED_EVENTS,
     SIZE_LIMIT,
     Record,
     RecordedEvent,
@@ -163,7 +163,7 @@ FOREIGN = [
     ("events", [{"at_s": 1, "subject": "x", "text": "x", "kind": "fatal"}]),
     ("events", [{"at_s": 1, "subject": "x", "text": "x", "by": "root"}]),
     ("events", [{"at_s": 1, "subject": "x", "text": "x" * (TEXT_LIMIT + 1)}]),
-    ("events", [{"at_s": 1, "subject": "x", "text": "x"}] * (EVENT_LIMIT + 1)),
+    ("events", [{"at_s": 1, "subject": "x", "text": "x"}] * (RECORDED_EVENTS + 1)),
     ("events", {}),
 ]  # fmt: skip
 
@@ -191,20 +191,20 @@ def test_nesting_ends_in_an_error(file: RecordFile, content: str) -> None:
 
 
 def test_more_events_than_fit_are_dropped(file: RecordFile) -> None:
-    events = tuple(RecordedEvent(float(n), CARD, str(n)) for n in range(EVENT_LIMIT + 9))
+    events = tuple(RecordedEvent(float(n), CARD, str(n)) for n in range(RECORDED_EVENTS + 9))
     file.write(replace(RECORD, events=events))
     found = file.read()
     assert found is not None
-    assert found.events == events[:EVENT_LIMIT]
+    assert found.events == events[:RECORDED_EVENTS]
 
 
 def test_of_long_events_the_newest_are_kept(file: RecordFile) -> None:
     text = "\U0001f600" * TEXT_LIMIT
-    events = tuple(RecordedEvent(float(n), text, text, fix=text) for n in range(EVENT_LIMIT))
+    events = tuple(RecordedEvent(float(n), text, text, fix=text) for n in range(RECORDED_EVENTS))
     file.write(replace(RECORD, events=events))
     found = file.read()
     assert found is not None
-    assert 0 < len(found.events) < EVENT_LIMIT
+    assert 0 < len(found.events) < RECORDED_EVENTS
     assert replace(found, events=()) == replace(RECORD, events=())
     assert found.events == events[: len(found.events)]
 
