@@ -6,12 +6,12 @@ For those that the first frame does not need: importing some takes milliseconds.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
-from tui.host import Forbids, GuestControl, Objection, Source, Wake
-from tui.model import Demand, GuestAction, UsbHostDev
+from tui.host import GuestControl, Source, Wake
+from tui.model import Demand
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -73,8 +73,8 @@ class SelectiveLater(Later[T]):
         return made
 
 
-class LaterControl:
-    """The control that ``make`` returns, made for the first action."""
+class _LaterControl:
+    """What ``later_control`` returns: any other attribute is that of the control."""
 
     unavailable_reason: str | None = None
 
@@ -85,27 +85,10 @@ class LaterControl:
     def _control(self) -> GuestControl:
         return self._make()
 
-    def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
-        self._control.act(action, uuid, name)
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._control, name)
 
-    def start(self, uuid: str, forbids: Forbids, name: str | None = None) -> None:
-        self._control.start(uuid, forbids, name)
 
-    def lend_usb(
-        self,
-        uuid: str,
-        device: UsbHostDev,
-        stale: Sequence[UsbHostDev],
-        objection: Objection,
-        name: str | None = None,
-    ) -> None:
-        self._control.lend_usb(uuid, device, stale, objection, name)
-
-    def return_usb(self, uuid: str, device: UsbHostDev, name: str | None = None) -> None:
-        self._control.return_usb(uuid, device, name)
-
-    def definition(self, uuid: str) -> str:
-        return self._control.definition(uuid)
-
-    def define(self, uuid: str, before: str, after: str) -> None:
-        self._control.define(uuid, before, after)
+def later_control(make: Callable[[], GuestControl]) -> GuestControl:
+    """The control that ``make`` returns, which is available, made for the first action."""
+    return cast("GuestControl", _LaterControl(make))

@@ -25,7 +25,7 @@ from tui.host.facts import FactsSource
 from tui.host.history.source import StoredHistory
 from tui.host.journal.source import SwapSource, home_power
 from tui.host.journal.state import under_way
-from tui.host.later import Later, LaterControl, Selective, SelectiveLater
+from tui.host.later import Later, Selective, SelectiveLater, later_control
 from tui.host.libvirt.errors import is_local_qemu
 from tui.host.nvml.source import NvmlSource
 from tui.host.pci.source import PciSource
@@ -113,7 +113,7 @@ def real_host(
         watch=Later(_watch),
         readonly=readonly,
         inspector=RealInspector(),
-        control=ReadOnlyControl() if readonly else LaterControl(lambda: _control(uri)),
+        control=ReadOnlyControl() if readonly else later_control(lambda: _control(uri)),
         mover=NoMover() if readonly or mover is None else mover,
         keeper=NoKeeper() if readonly else RecordKeeper(),
         reopen=lambda: real_host(uri, readonly=readonly, agent_settings=agent_settings),

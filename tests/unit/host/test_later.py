@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tui.host import Wake
-from tui.host.later import Later, LaterControl, SelectiveLater
+from tui.host.later import Later, SelectiveLater, later_control
 from tui.model import Demand, UsbHostDev
 
 FIRST, SECOND = Demand(guests=("one",)), Demand(guests=("two",))
@@ -89,7 +89,7 @@ def test_a_control_is_made_for_the_first_action_and_passes_each_on() -> None:
         made.append(FakeControl())
         return made[-1]
 
-    later, device = LaterControl(make), UsbHostDev()
+    later, device = later_control(make), UsbHostDev()
     assert later.unavailable_reason is None
     assert made == []
 
