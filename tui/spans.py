@@ -51,7 +51,7 @@ def stretched(buckets: Iterable[tuple[int, Bucket]], window: Window, newest: int
         for step in range(min(readings) // 2 * 2, newest + 1)
     )
     whole = sum(sums.values()) / sum(readings.values())
-    return Stretch(means, Extremes(least, whole, most))
+    return Stretch(means, Extremes(least, whole, most, window.fine_s))
 
 
 class _Drawn(NamedTuple):

@@ -17,7 +17,7 @@ from widgets.card_graphs import PAIRS, UNITS, graph_of
 from widgets.card_swap import swap_rows
 from widgets.cursor_line import cursor_lines
 from widgets.glyphs import RICH, Glyphs
-from widgets.graph_grid import GraphLines, Grid, Sheet, Times, grid_lines
+from widgets.graph_grid import GraphLines, Grid, Sheet, Times, grid_lines, least_word
 from widgets.lines import DASH, Line, wrap
 
 SHEET_ROWS = 5, 3
@@ -88,11 +88,11 @@ def _note(name: CardSeries, card: Card) -> str:
         return f"memory {memory:.0f} MHz" if memory is not None else ""
     if found is None or name == "load":
         return ""
-    low, mean, high = found
+    low, mean, high, _ = found
     if name == "vram":
         total = limits.mem_total_mib
         of = f" of {total / 1024:.1f}" if total else ""
-        return f"min {low / 1024:.1f}  max {high / 1024:.1f}{of}"
+        return f"{least_word(found)} {low / 1024:.1f}  max {high / 1024:.1f}{of}"
     if name == "power":
         limit = f" of {limits.power_limit_w:.0f}" if limits.power_limit_w else ""
         return f"mean {mean:.0f}  max {high:.0f}{limit}"

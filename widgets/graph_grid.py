@@ -180,4 +180,11 @@ def _extremes(sheet: Sheet) -> str:
     found, say = sheet.extremes, sheet.say
     if found is None:
         return ""
-    return f"min {say(found.least)}  mean {say(found.mean)}  max {say(found.most)}"
+    return f"{least_word(found)} {say(found.least)}  mean {say(found.mean)}  max {say(found.most)}"
+
+
+def least_word(found: Extremes) -> str:
+    """What the least of them is called: over hours, the mean of what was the lowest step."""
+    if found.step_s <= STEP_S:
+        return "min"
+    return "lowest minute" if found.step_s == 60 else f"lowest {found.step_s:.0f} s"

@@ -183,7 +183,7 @@ def group_edges(
     """Title, state, keys and note of a panel with ``width`` cells for its lines. ``hidden``
     groups have no row and no line says so; ``found`` match a filter."""
     count = sum(group.id is not None for group in view.groups)
-    shown = f" · {count if found is None else f'{found} of {count}'}" if count else ""
+    shown = f" · {f'{found} of {count}' if found else count}" if count else ""
     titles = [
         line(Span(NUMBER, "groups"), Span(f" {name}", "strong"), shown)
         for name in (("IOMMU groups", "Groups") if count else ("PCI devices",))

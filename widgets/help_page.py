@@ -58,7 +58,7 @@ class HelpPage(Panel):
         chapters, text = self._shown
         found = matching(chapters, text)
         count = sum(len(chapter.entries) for chapter in found)
-        state = line(Span(f"{count} with “{text}”", "label")) if text else ()
+        state = line(Span(f"{count} with “{text}”", "label")) if text and count else ()
         self.set_edges(Edges(line(Span("Help", "strong")), state))
         if found:
             self.paint_panel(help_lines(found, self.space.width))

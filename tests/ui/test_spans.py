@@ -39,7 +39,7 @@ async def test_plus_goes_to_a_day_and_minus_back_and_the_cursor_finds_a_swap() -
         assert " 24 h ─" in line_with(app, "─now")
         assert [tick in axis for tick, axis in zip(TICKS, axes, strict=True)] == [True] * 5
         assert line_with(app, "─now").count("▲") == 2 * 4, "the swaps of a day, in both columns"
-        assert "Load 91 %             min 0 %" in text_of(app)
+        assert "Load 91 %   lowest minute 0 %" in text_of(app)
 
         await pilot.press(*["left"] * 3)
         assert "18:14:57  2 h 00 min ago  ✓ 01:00.0 bind done in 3.8 s" in text_of(app)

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from tests.unit.made import card, inventory
 from tui.history import History
 from tui.live import Live, card_key
-from tui.model import CardReading, Event, Metrics, NvmlReading, PastSwap, Sample, Stretch, Window
+from tui.model import (
+    CardReading,
+    Event,
+    Extremes,
+    Metrics,
+    NvmlReading,
+    PastSwap,
+    Sample,
+    Stretch,
+    Window,
+)
 from tui.model.past import MINUTES, TENS, Bucket, SeriesKey, Tier
 from tui.recall import FAILED, NOT_KEPT, READING, Recall
 from tui.rules.roles import Choice
@@ -68,7 +78,7 @@ def test_a_step_is_the_mean_of_its_readings() -> None:
     found = stretched(values.items(), Window(10.0, 20.0, 3), 16)
     assert found.means == (20.0, 8.0, None)
     assert found.extremes is not None
-    assert found.extremes == (8.0, (3 * 10 + 50 + 8) / 5, 60.0)
+    assert found.extremes == Extremes(8.0, (3 * 10 + 50 + 8) / 5, 60.0, step_s=10.0)
 
 
 def test_where_nothing_was_measured_there_is_a_gap() -> None:

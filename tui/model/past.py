@@ -77,11 +77,13 @@ class Window(NamedTuple):
 
 
 class Extremes(NamedTuple):
-    """The least, the mean and the most of what a graph shows."""
+    """The least, the mean and the most of what a graph shows. ``least`` is the least mean of
+    ``step_s`` seconds: what was lower within them is not kept."""
 
     least: float
     mean: float
     most: float
+    step_s: float = STEP_S
 
 
 class Stretch(NamedTuple):

@@ -45,9 +45,8 @@ def libvirt(readings: CheckInput) -> Check:
     problem = view.problem("guests")
     if isinstance(readings.guests, Guests) and readings.guests.captured:
         count = len(readings.guests.domains)
-        return Check(
-            check, None, "pass", f"{count} domain{'' if count == 1 else 's'} in the capture"
-        )
+        found = "1 domain" if count == 1 else f"{count or 'no'} domains"
+        return Check(check, None, "pass", f"{found} in the capture")
     unread = readings.guests if isinstance(readings.guests, Unavailable) else None
     if unread is not None and (unread.expected or readings.readiness.captured):
         return Check(check, None, "unknown", unread.reason)

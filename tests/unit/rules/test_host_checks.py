@@ -86,7 +86,7 @@ def test_root_has_a_read_only_connection_only_by_choice() -> None:
     assert (check.verdict, check.fix) == ("warn", "run it without --readonly")
 
 
-@pytest.mark.parametrize(("count", "words"), [(0, "0 domains"), (1, "1 domain"), (2, "2 domains")])
+@pytest.mark.parametrize(("count", "words"), [(0, "no domains"), (1, "1 domain"), (2, "2 domains")])
 def test_the_domains_of_a_capture_are_counted(count: int, words: str) -> None:
     found = tuple(domain(f"guest-{n}") for n in range(count))
     captured = Guests("/srv/tower/domains", None, found, readonly=True, captured=True)

@@ -81,6 +81,17 @@ def test_a_heading_keeps_its_figure_and_drops_the_least_of_the_rest(width: int, 
     assert text(head).partition("84 %")[2].strip() == right
 
 
+@pytest.mark.parametrize(
+    ("step_s", "shown"),
+    [(2.0, "min 3 %  mean"), (10.0, "lowest 10 s 3 %  mean"), (60.0, "lowest minute 3 %  mean")],
+)
+def test_the_least_is_called_what_it_is(step_s: float, shown: str) -> None:
+    """Of a tier of the history, means and maxima are kept, and no minima."""
+    load = sheet(40, extremes=Extremes(3, 40, 97, step_s))
+    (head, *_) = grid_lines([load], Size(80, 6), Times(), columns=1)
+    assert f"  {shown}" in text(head)
+
+
 @pytest.mark.parametrize(("width", "columns"), [(116, 2), (117, 2), (43, 1), (90, 3)])
 def test_a_column_of_the_screen_is_a_cell_of_a_graph(width: int, columns: int) -> None:
     grid = Grid(width, columns)

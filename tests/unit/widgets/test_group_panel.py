@@ -160,6 +160,7 @@ def test_nothing_matches() -> None:
         "Nothing matches “foo” in 32 groups. esc clears it."
     ]
     assert upper(group_edges(GAMING, 60, found=2), 60).startswith("4 IOMMU groups · 2 of 32 ─")
+    assert upper(group_edges(GAMING, 60, found=0), 60).startswith("4 IOMMU groups · 32 ─")
     assert texts(empty_lines(HostView(problems=(("pci", "sysfs is gone"),)), 60)) == [
         "sysfs is gone"
     ]
