@@ -43,20 +43,29 @@ def zoomed_lines(
     below = [fit(row, width) for part in parts if part for row in ((), *part)]
     seen = faded if state.stale else tuple[Span, ...]
     below = list(map(seen, below))
+    cursor = cursor_lines(times, state.at, width, glyphs)
+    problem = wrap(times.problem, width, "label") if times.problem else []
     if is_off(domain):
-        alone = state.without_others()
-        return GraphLines([*off_lines(alone, domain, Size(width, ALL), glyphs), *below])
-    bars = bar_rows(domain, width, height, glyphs)
-    told = [*cursor_lines(times, state.at, width, glyphs), *alert_lines(state, domain, width)]
-    told += reason_lines(state, width)
-    told += wrap(times.problem, width, "label") if times.problem else []
-    readings = [*bars, *_waits(state, width, glyphs), rates_line(domain, width, glyphs)]
-    head = [*told, *map(seen, readings)]
-    sheets = [_cpu_sheet(state, domain), *([_wait_sheet(state)] if state.cpus else [])]
+        head = off_lines(state.without_others(), domain, Size(width, ALL), glyphs)
+        if not _has_run(state):
+            return GraphLines([*head, *below])
+        head = [*cursor, *head, *problem, ()]
+        waited = any(value is not None for value in state.wait)
+    else:
+        told = [*cursor, *alert_lines(state, domain, width), *reason_lines(state, width), *problem]
+        bars = bar_rows(domain, width, height, glyphs)
+        readings = [*bars, *_waits(state, width, glyphs), rates_line(domain, width, glyphs)]
+        head, waited = [*told, *map(seen, readings)], state.cpus is not None
+    sheets = [_cpu_sheet(state, domain), *([_wait_sheet(state)] if waited else [])]
     rows = max(1 + GRAPH_ROWS * len(sheets), height - len(head) - len(below))
     graph = grid_lines(sheets, Size(width, rows), times, state.marks, glyphs, columns=1)
     lines = [*head, *map(seen, graph[:1]), *graph[1:], *below]
     return GraphLines(lines, range(len(head), len(head) + len(graph)))
+
+
+def _has_run(state: GuestState) -> bool:
+    """Whether graphs of a guest that is off have something, or would have it in a longer span."""
+    return bool(state.last_ran) or any(value is not None for value in (*state.series, *state.wait))
 
 
 def _cpu_sheet(state: GuestState, domain: Domain) -> Sheet:

@@ -108,7 +108,8 @@ class PanelValues:
         domain, cpus = (allowed.domain, allowed.cpus) if allowed else (None, None)
         series = live.history.series
         cpu = self._stretch(GUEST_CPU, window)
-        wait = self._stretch(GUEST_WAIT, window) if cpus else Stretch()
+        shows_wait = cpus is not None or window is not None
+        wait = self._stretch(GUEST_WAIT, window) if shows_wait else Stretch()
         return GuestState(
             guests,
             self._at,

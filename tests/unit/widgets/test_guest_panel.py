@@ -13,7 +13,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Size
 
 from tests.unit.widgets.drawn import PANEL_SIZES, check, lower, text, texts, upper
-from tests.unit.widgets.guests import AT, ON_NVME, OTHERS, WIN11, state, with_disk
+from tests.unit.widgets.guests import AT, OFF, ON_NVME, OTHERS, WIN11, state, with_disk
 from tests.values import replace
 from tui.model import Domain, DomainState, Event, Guest
 from widgets import guest_lines as guest_lines_module
@@ -333,6 +333,30 @@ def test_a_small_whole_screen_scrolls() -> None:
     off = texts(guest_page(off_state, Size(43, 5), RICH, Times()).lines)
     assert off[:2] == ["Starts 8 vCPU   16.0 GiB", "Card   01:00.0 RTX 4090   on host"]
     assert off[-1] == "○ fedora-ci     shut off"
+
+
+def test_a_guest_that_is_off_shows_what_was_measured_on_the_whole_screen() -> None:
+    """As a card does. The reasons not to start it come first."""
+    past = (*[46.0] * 150, *[None] * 50)
+    ran = state(OFF, series=past, ended_at=AT - timedelta(minutes=2))
+    found = texts(guest_page(ran, Size(100, 40), RICH, Times(cursor=40)).lines)
+    assert found[0].startswith("Starts with  8 vCPU")
+    heading = next(at for at, row in enumerate(found) if row.startswith("      CPU – (46 %)"))
+    graph = found[heading + 1 : next(at for at, row in enumerate(found) if row.endswith("now"))]
+    assert 0 < graph[-1].count("⣿") < 75, "and then it was off"
+    assert not any("Longest wait" in row for row in found)
+    waited = state(OFF, series=past, wait=past)
+    assert any("Longest wait" in row for row in zoomed(waited))
+
+
+def test_a_guest_that_is_off_and_was_not_seen_running_has_no_graphs() -> None:
+    assert not any(row.endswith("now") for row in zoomed(state(OFF, series=())))
+    long_ago = state(OFF, series=(), ended_at=AT - timedelta(hours=2))
+    assert any(row.endswith("now") for row in zoomed(long_ago)), "a longer span has more"
+
+
+def zoomed(shown: GuestState) -> list[str]:
+    return texts(guest_page(shown, Size(100, 40), RICH, Times()).lines)
 
 
 class _App(App[None]):
