@@ -3,6 +3,10 @@
 The kernel tells when a file is made, replaced or removed (inotify(7)). Where it does not, because
 the user has no watches left or even the folder around it does not exist, the folder counts as
 changed every ``POLL_S``.
+
+inotify is called through ctypes: it takes three calls, while inotify_simple has no types and runs
+ldconfig or a compiler to find libc, and watchdog and watchfiles bring threads of their own, 10 ms
+of CPU at import and 1 to 2 MiB; pyudev has no inotify.
 """
 
 from __future__ import annotations
