@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from tui.history import History
 from tui.model import (
     CARD_SERIES,
-    INACTIVE_STATES,
     SOURCES,
     CardReading,
     CardSeries,
@@ -243,7 +242,7 @@ class Live:
     def _note_ends(self, before: HostView, at: datetime) -> None:
         ran = {guest.domain.uuid for guest in before.guests if guest.domain.active}
         for domain in (guest.domain for guest in self.view.guests):
-            if domain.state not in INACTIVE_STATES:
+            if not domain.off:
                 self.ended_at.pop(domain.uuid, None)
             elif domain.uuid in ran:
                 self.ended_at[domain.uuid] = at

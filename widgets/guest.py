@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tui.model import (
-    INACTIVE_STATES,
     Check,
     Domain,
     DomainState,
@@ -142,7 +141,7 @@ class GuestState:
 
 def is_off(domain: Domain) -> bool:
     """Whether the panel shows what a start would need rather than how the guest runs."""
-    return domain.state in INACTIVE_STATES or domain.state == "unknown"
+    return not domain.active
 
 
 def short_uptime(up: str) -> str:

@@ -57,6 +57,35 @@ def test_a_life_from_start_to_end_is_seen_at_once(
     print("seconds from virsh's return to the reading:", delays)
 
 
+PANIC = bytes.fromhex("ba0505 b001 ee f4 ebfd")
+"""Writes to the port of QEMU's panic device and halts (QEMU: docs/specs/pvpanic.rst)."""
+
+
+def test_a_crashed_guest_that_libvirt_keeps_has_its_devices(
+    libvirtd: Daemon, virsh: libvirt.virConnect
+) -> None:
+    disk = libvirtd.folder / "panics.img"
+    disk.write_bytes(PANIC.ljust(510, b"\0") + b"\x55\xaa" + bytes(1 << 20))
+    disk.chmod(0o644)
+    devices = f"""
+<disk type='file'><driver name='qemu' type='raw'/><source file='{disk}'/>
+  <target dev='vda' bus='virtio'/><readonly/></disk>
+<panic model='isa'/>"""
+    vm = virsh.defineXML(tiny("vm", devices, "<on_crash>preserve</on_crash>"))
+    with watched(libvirtd.uri) as watch:
+        vm.create()
+        guests, _ = watch.until(is_in("vm", "crashed"))
+        kept = domain(guests, "vm")
+        assert vm.isActive()
+        assert kept is not None
+        assert (kept.active, kept.off) == (True, False)
+        vm.destroy()
+        guests, _ = watch.until(is_in("vm", "shut off"))
+        ended = domain(guests, "vm")
+        assert ended is not None
+        assert ended.off
+
+
 def test_a_running_transient_domain(source: GuestsSource, virsh: libvirt.virConnect) -> None:
     called = datetime.now(UTC)
     vm = virsh.createXML(tiny("passing"))

@@ -302,6 +302,15 @@ def test_the_end_of_a_guest_that_was_seen_running_is_known(live: Live, state: Do
     assert ended_at(live, "running", later) is None
 
 
+def test_a_crashed_guest_that_is_kept_has_not_ended(live: Live) -> None:
+    assert ended_at(live, "running") is None
+    kept = replace(domain("win11", "02:00.0", state="crashed"), preserved=True)
+    live.take(Sample("guests", guests(kept), LATER))
+    assert "uuid-win11" not in live.ended_at
+    later = LATER + timedelta(minutes=5)
+    assert ended_at(live, "shut off", later) == later
+
+
 def test_the_end_of_a_guest_is_not_known_if_nobody_saw_it(live: Live) -> None:
     assert ended_at(Live(Choice()), "shut off") is None
     assert ended_at(live, "unknown") is None

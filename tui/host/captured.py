@@ -158,11 +158,13 @@ def _domain(directory: Tree, file: str, root: Tree | None) -> FileDomain:
         return FileDomain(file, Domain(name, stand_in_uuid(file), "unknown", problem=str(error),
                                  unshown_name=raw))  # fmt: skip
     name, raw = shown_name(found.name, found.uuid)
+    runs = found.active_id is not None
     domain = Domain(
         name=name,
         uuid=found.uuid,
         unshown_name=raw,
-        state=written.state or ("shut off" if found.active_id is None else "running"),
+        state=written.state or ("running" if runs else "shut off"),
+        preserved=written.state == "crashed" and runs,
         hostdevs=found.hostdevs,
         vcpus=found.vcpus,
         memory_mib=found.memory_mib,

@@ -20,6 +20,7 @@ QEMU_XMLNS = "http://libvirt.org/schemas/domain/qemu/1.0"
 """The XML namespace of QEMU's own arguments in a domain's definition (libvirt: drvqemu.html)."""
 
 INACTIVE_STATES: tuple[DomainState, ...] = ("shut off", "crashed")
+"""States of a domain without a process, unless libvirt has preserved that of a crashed one."""
 
 
 GuestAction = Literal["start", "stop", "reboot", "pause", "resume", "force-off"]
@@ -52,7 +53,8 @@ class Domain(Struct, frozen=True):
     that one cannot be displayed as it is. ``agent``: whether the QEMU guest agent's channel is
     connected, ``None`` without a channel. ``kvm_hidden``: <kvm><hidden state='on'/>. ``problem``:
     why its definition, or a part of it, could not be read; it may then have more hostdevs than
-    these. ``vcpu_times`` are the vCPUs one by one, ``pinning`` what its definition pins. ``setup``
+    these. ``preserved``: it has crashed, and its process is kept, with its devices (<on_crash>).
+    ``vcpu_times`` are the vCPUs one by one, ``pinning`` what its definition pins. ``setup``
     is what the definition says besides, ``None`` if it could not be read. ``usb`` are
     the host's USB devices that it names. ``uri`` is that of its libvirt, as in ``Guests``.
     """
@@ -80,6 +82,7 @@ class Domain(Struct, frozen=True):
     pinning: Pinning | None = None
     setup: DomainSetup | None = None
     uri: str = SYSTEM_URI
+    preserved: bool = False
 
     @property
     def raw_name(self) -> str:
@@ -103,7 +106,12 @@ class Domain(Struct, frozen=True):
     @property
     def active(self) -> bool:
         """Whether the domain has its devices now."""
-        return self.state not in INACTIVE_STATES and self.state != "unknown"
+        return self.preserved or self.state not in (*INACTIVE_STATES, "unknown")
+
+    @property
+    def off(self) -> bool:
+        """Whether the domain certainly has no devices now."""
+        return not self.active and self.state != "unknown"
 
     @property
     def addresses(self) -> tuple[str, ...]:

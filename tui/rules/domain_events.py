@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tui.model import INACTIVE_STATES, Domain, DomainState, EventKind, HostView
+from tui.model import Domain, DomainState, EventKind, HostView
 from tui.rules.change import Change
 
 _STARTED: tuple[str, EventKind] = ("started", "done")
@@ -51,7 +51,7 @@ def _transition(was: Domain, now: Domain) -> Iterator[tuple[str, EventKind]]:
         "in shutdown": ("shutting down", "note"),
         "unknown": ("state unknown", "warn"),
     }
-    if now.active and was.state in INACTIVE_STATES:
+    if now.active and was.off:
         yield _STARTED
     if now.state in ends:
         yield ends[now.state]

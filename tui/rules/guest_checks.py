@@ -28,6 +28,9 @@ ALLOWED_STATES: dict[GuestAction, tuple[str, ...]] = {
 def state_allows(domain: Domain, action: GuestAction) -> Check:
     """guest.state: whether the action makes sense now."""
     check, state = "guest.state", domain.state
+    if action == "start" and domain.preserved:
+        why = f"“{domain.name}” has crashed, and libvirt keeps it as is"
+        return Check(check, domain.name, "fail", why, "force it off first")
     if state in ALLOWED_STATES[action]:
         return Check(check, domain.name, "pass", f"“{domain.name}” is {state}")
     if state == "unknown":

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from tui.model import (
-    INACTIVE_STATES,
     USB_CLASS,
     VERDICT_ORDER,
     Check,
@@ -57,7 +56,7 @@ def _may_be_taken(domain: Domain, guests: Guests | Unavailable) -> str | None:
     if isinstance(guests, Unavailable):
         return f"libvirt: {guests.reason}"
     for other in guests.domains:
-        if other.problem and other.state not in INACTIVE_STATES and other.uuid != domain.uuid:
+        if other.problem and not other.off and other.uuid != domain.uuid:
             return f"the devices of “{other.name}” cannot be read"
     return None
 

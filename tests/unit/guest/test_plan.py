@@ -203,6 +203,17 @@ def test_from_each_state(action: GuestAction, state: DomainState, verdict: str) 
     assert made.swap is None
 
 
+def test_a_crashed_guest_that_is_kept_is_forced_off_before_it_starts_again() -> None:
+    kept = replace(WIN11, state="crashed", preserved=True)
+    (state,) = (check for check in plan("start", kept).checks if check.id == "guest.state")
+    assert (state.verdict, state.why) == ("fail", "“win11” has crashed, and libvirt keeps it as is")
+    assert state.fix == "force it off first"
+    assert verdicts(plan("force-off", kept))["guest.state"] == "pass"
+    assert verdicts(plan("start", replace(kept, preserved=False)))["guest.state"] == "pass"
+    found = verdicts(plan("start", others=(replace(OTHER, state="crashed", preserved=True),)))
+    assert found["guest.state"] == "pass"
+
+
 def test_a_guest_that_was_left_paused_does_not_evade_the_rule() -> None:
     paused = replace(WIN11, state="paused")
     assert verdicts(plan("resume", paused, others=(OTHER,), pci=three_cards()))["r465.one-vm"] == (

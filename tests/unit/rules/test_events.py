@@ -156,6 +156,13 @@ def test_what_a_domain_does(before: str, after: str, expected: list[tuple[str, s
     assert found == [("vm", *event) for event in expected]
 
 
+def test_a_crash_that_keeps_the_guest_and_its_end() -> None:
+    """libvirt keeps the QEMU of a guest whose <on_crash> is preserve."""
+    kept = {"state": "crashed", "preserved": True}
+    assert states({"state": "running"}, kept) == [("vm", "crashed", "failed")]
+    assert states(kept, {"state": "shut off"}) == [("vm", "stopped", "note")]
+
+
 def test_the_agent() -> None:
     running = {"state": "running", "agent": False}
     assert states(running, running | {"agent": True}) == [("vm", "guest agent connected", "done")]

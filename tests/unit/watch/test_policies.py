@@ -100,6 +100,15 @@ def test_the_card_returns_after_the_pause(after: HostView) -> None:
     assert due.address == CARD
 
 
+def test_a_crashed_guest_that_is_kept_has_not_ended() -> None:
+    watch = Watching()
+    watch.look(RUNNING)
+    kept = seen(replace(win("crashed"), preserved=True))
+    assert watch.look(kept) == Decision(watch.memory)
+    assert watch.look(kept, 300.0) == Decision(watch.memory)
+    assert texts(watch.look(OFF)) == ["“win11” has ended: the card returns to the host in 30 s"]
+
+
 def test_it_is_carried_out_once() -> None:
     watch = Watching()
     watch.after_an_end()

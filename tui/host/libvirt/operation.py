@@ -63,7 +63,8 @@ class DomainStatus(Struct, frozen=True):
 
     @property
     def off(self) -> bool:
-        return self.state in (None, "shut off", "crashed")
+        """Whether it has no process; libvirt may keep that of one that has crashed."""
+        return self.state in (None, "shut off") or (self.state == "crashed" and self.domain_id < 0)
 
     @property
     def running(self) -> bool:

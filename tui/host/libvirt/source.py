@@ -267,6 +267,7 @@ def _to_domain(
         pinning=defined.pinning,
         setup=defined.setup,
         uri=uri,
+        preserved=cached.state == "crashed" and cached.domain_id >= 0,
     )
     if not reading.active:
         return reading

@@ -78,7 +78,7 @@ def test_an_encoding_that_is_not_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("state", "seen"),
     [("running", "running"), ("paused", "paused"), ("shutoff", "shut off"), ("idle", "blocked"),
-     ("of tomorrow", "running")],
+     ("crashed", "crashed"), ("of tomorrow", "running")],
 )  # fmt: skip
 def test_what_libvirt_keeps_in_run(tmp_path: Path, state: str, seen: str) -> None:
     runs = domain("win", UUID, " id='1'")
@@ -86,6 +86,7 @@ def test_what_libvirt_keeps_in_run(tmp_path: Path, state: str, seen: str) -> Non
     (found,) = read(tmp_path, win=f"<!--\nWARNING\n-->\n{text}</domstatus>\n")
     assert (found.name, found.state, found.problem) == ("win", seen, None)
     assert found.addresses == (CARD, SOUND)
+    assert found.active == (state != "shutoff")  # of a crashed one, its id shows that QEMU is there
 
 
 SHOT = "<domainsnapshot><name>s</name><state>running</state>{}</domainsnapshot>"
