@@ -11,6 +11,10 @@ from tui.model.address import slot_of
 GPU_CLASSES = ("0300", "0302", "0380")
 """PCI classes of a GPU: VGA controller, 3D controller, other display controller."""
 
+OTHER_DISPLAY = "0380"
+"""PCI class of a GPU that is no VGA controller and may have screens all the same: graphics of
+recent processors, second cards of notebooks. It has no boot_vga (kernel: drivers/pci/vgaarb.c)."""
+
 BRIDGE_CLASS = "0604"
 """PCI class of a PCI-to-PCI bridge. Root ports have it too."""
 
@@ -69,7 +73,8 @@ class PciFunction(Struct, frozen=True):
     not be read: what depends on them is unknown. ``mdevs`` are the UUIDs of the mediated devices
     (shares) of a GPU. ``ports`` are the bridges above a GPU, from the root port down; empty if that
     is not known. ``resizable`` are the registers of a GPU with Resizable BAR; ``None``: not read,
-    as a sleeping card is not.
+    as a sleeping card is not. ``picture``: whether a connector of a GPU shows a picture, ``None``
+    if that is not known.
     """
 
     address: str
@@ -91,6 +96,7 @@ class PciFunction(Struct, frozen=True):
     mdevs: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
     resizable: tuple[BarSizes, ...] | None = None
+    picture: bool | None = None
 
     @property
     def slot(self) -> str:

@@ -19,7 +19,7 @@ from tui.model import (
     Readiness,
     Unavailable,
 )
-from tui.rules import vfio_users
+from tui.rules import display, vfio_users
 from tui.rules.family import family_fix, newer_names, r465_family
 from tui.rules.holder_checks import how_to_stop
 
@@ -241,12 +241,12 @@ def two_gpus(gpu: Gpu, view: HostView) -> Check:
 
 def not_shared(gpu: Gpu, view: HostView) -> Check:
     """host.not-shared: the card and what moves with it do not drive the host's display."""
-    check, functions = "host.not-shared", (gpu.function, *gpu.companions)
-    display = next((f for f in functions if f.boot_vga), None)
-    if display is not None:
-        what = "the card" if display is gpu.function else f"{display.address}, which moves with it,"
+    check, functions = display.ID, (gpu.function, *gpu.companions)
+    boots = next((f for f in functions if f.boot_vga), None)
+    if boots is not None:
+        what = "the card" if boots is gpu.function else f"{boots.address}, which moves with it,"
         why = f"{what} drives the host's display (boot VGA)"
-        fix = "choose another card for the guest, or another primary display in the firmware"
+        fix = display.ANOTHER_CARD
         if all(other.address in (gpu.address, *gpu.viability.moves) for other in view.gpus):
             fix = (
                 "the host needs a GPU of its own: add a second one, or turn on the CPU's graphics "
@@ -264,4 +264,6 @@ def not_shared(gpu: Gpu, view: HostView) -> Check:
         )
         why = f"cannot tell whether {what} is the boot VGA"
         return Check(check, gpu.address, "unknown", why)
-    return Check(check, gpu.address, "pass", "the card does not drive the host's display")
+    return display.by_connectors(gpu, functions, view) or Check(
+        check, gpu.address, "pass", "the card does not drive the host's display"
+    )

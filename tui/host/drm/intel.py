@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from tui.host.drm import hwmon
 from tui.host.drm.hwmon import MIB, Channel, parse_uint64, scaled
-from tui.host.drm.power import primary_node
+from tui.host.pci.connectors import primary_node
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
 from tui.model import Metrics

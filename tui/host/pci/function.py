@@ -10,6 +10,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from tui.host import sysfs
+from tui.host.pci.connectors import has_picture
 from tui.host.pci.mdevs import child_mdevs
 from tui.host.pci.names import Names
 from tui.host.pci.power import read_status
@@ -50,7 +51,8 @@ def read_function(
     vendor, device = vendor or NO_RESPONSE, device or NO_RESPONSE
     code = code or f"{NO_RESPONSE}ff"
     name, vendor_name = names.of(address, vendor, device)
-    mdevs = _mdevs(directory, at) if code[:4] in GPU_CLASSES else ()
+    is_gpu = code[:4] in GPU_CLASSES
+    mdevs = _mdevs(directory, at) if is_gpu else ()
     return PciFunction(
         address=address,
         vendor=vendor,
@@ -68,6 +70,7 @@ def read_function(
         numa_node=at.read("numa_node", sysfs.numa_node),
         unreadable=tuple(at.unreadable),
         mdevs=mdevs,
+        picture=has_picture(directory) if is_gpu else None,
     )
 
 

@@ -1,0 +1,49 @@
+"""The connectors of a GPU, as its DRM driver shows them.
+
+``enabled`` and ``dpms`` of a connector's folder (kernel: drivers/gpu/drm/drm_sysfs.c) report what
+the kernel knows, take no lock, and do not access the hardware.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tui.host.sysfs import Attributes
+from tui.host.tree import Tree
+
+CONNECTORS_LIMIT = 64
+
+_CARD = re.compile(r"card[0-9]{1,5}")
+_CONNECTOR = re.compile(r"card[0-9]{1,5}-[A-Za-z0-9-]{1,32}")
+
+
+def primary_node(directory: Tree) -> Tree | None:
+    """Return the folder of the card's primary DRM node, ``drm/card<n>``."""
+    home = directory / "drm"
+    try:
+        names = sorted(name for name in home.names() if _CARD.fullmatch(name))
+    except OSError:
+        return None
+    return home / names[0] if names else None
+
+
+def has_picture(directory: Tree) -> bool | None:
+    """Whether a connector of the card in ``directory`` shows a picture.
+
+    ``None`` if it has no connector that can be read, as with a driver that brings no DRM.
+    """
+    card = primary_node(directory)
+    if card is None:
+        return None
+    try:
+        names = sorted(name for name in card.names() if _CONNECTOR.fullmatch(name))
+    except OSError:
+        return None
+    at, known = Attributes(card), bool(names)
+    for name in names[:CONNECTORS_LIMIT]:
+        enabled = at.read(f"{name}/enabled", str)
+        dpms = at.read(f"{name}/dpms", str) if enabled == "enabled" else "Off"
+        if dpms == "On":
+            return True
+        known = known and None not in (enabled, dpms)
+    return False if known else None

@@ -1,0 +1,41 @@
+"""Whether a GPU without boot_vga drives the host's display, by the pictures on its connectors.
+
+The kernel looks for the boot display among VGA controllers only. A host may boot on graphics of
+another class, and then gives boot_vga to a VGA card that shows nothing (kernel:
+drivers/pci/vgaarb.c). Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tui.model import OTHER_DISPLAY, Check, Gpu, HostView, PciFunction, is_host_driver
+
+ID = "host.not-shared"
+
+ANOTHER_CARD = "choose another card for the guest, or another primary display in the firmware"
+
+
+def by_connectors(gpu: Gpu, functions: Iterable[PciFunction], view: HostView) -> Check | None:
+    """The verdict on a card with these functions; ``None`` if none of them may have a screen
+    without boot_vga. A picture that only this card shows is the host's display; if another card
+    shows one too, or may, either can be it."""
+    lit = next((f for f in functions if _may_have_screen(f) and f.picture is not False), None)
+    if lit is None:
+        return None
+    what = "the card" if lit is gpu.function else f"{lit.address}, which moves with it,"
+    if lit.picture is None:
+        why = f"cannot tell whether {what} drives the host's display: its connectors are not known"
+        return Check(ID, gpu.address, "unknown", why)
+    others = [other for other in view.gpus if other.address not in gpu.viability.moves]
+    if all(other.function.picture is False for other in others):
+        why = f"{what} drives the host's display: no other card shows a picture"
+        return Check(ID, gpu.address, "fail", why, ANOTHER_CARD)
+    why = f"{what} shows a picture, which may be the host's display"
+    return Check(ID, gpu.address, "unknown", why, "connect the host's screen to another card")
+
+
+def _may_have_screen(function: PciFunction) -> bool:
+    """Whether the host may show a picture through a function that has no boot_vga."""
+    used = is_host_driver(function.driver) or "driver" in function.unreadable
+    return function.class_code.startswith(OTHER_DISPLAY) and used
