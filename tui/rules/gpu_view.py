@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from msgspec.structs import replace
 
@@ -44,7 +44,7 @@ def gpus_of(
     functions = inventory.gpus
     role_of = roles(functions, domains, choice)
     users = vfio_users.users_by_card(functions, domains, read(snapshot.vitals))
-    named = _named_together(domains)
+    named = _named_together(domains, {f.address for f in functions})
     gpus = (
         _gpu(
             f,
@@ -109,13 +109,13 @@ def _viability(
     return replace(found, fix=captured_fix(found.fix)) if facts.captured else found
 
 
-def _named_together(domains: tuple[Domain, ...]) -> dict[str, dict[str, HostDev]]:
-    """For each function, the hostdevs of the domains that take it whole, by address. If domains
+def _named_together(domains: tuple[Domain, ...], cards: Set[str]) -> dict[str, dict[str, HostDev]]:
+    """For each card, the hostdevs of the domains that take it whole, by address. If domains
     differ, the unmanaged hostdev counts: that one needs the advice."""
     found: dict[str, dict[str, HostDev]] = defaultdict(dict)
     for domain in domains:
         whole = [dev for dev in domain.hostdevs if dev.by != "mdev"]
-        for address in domain.functions:
+        for address in cards & set(domain.functions):
             for dev in whole:
                 if not dev.managed or dev.address not in found[address]:
                     found[address][dev.address] = dev

@@ -28,6 +28,9 @@ from tui.host.libvirt.domain_address import DefinitionError, pci_address
 from tui.host.libvirt.qemu_args import HostArguments, host_arguments, override_arguments
 from tui.model import QEMU_XMLNS, HostDev, HostDevBy
 
+DEVICES_LIMIT = 256
+"""Host devices of a domain; a guest has slots for a few dozen."""
+
 QEMU = f"{{{QEMU_XMLNS}}}"
 XEN = "{http://libvirt.org/schemas/domain/xen/1.0}"
 """Namespaces, as ElementTree puts them before a name."""
@@ -49,7 +52,10 @@ class HostDevices(Struct, frozen=True):
 
 
 def host_devices(domain: ElementTree.Element) -> HostDevices:
-    """Return what a <domain> takes. Raises ``DefinitionError`` if an element is incomplete."""
+    """Return what a <domain> takes.
+
+    Raises ``DefinitionError`` if an element is incomplete, or if there are too many.
+    """
     found = list(_from_elements(domain))
     mdevs = [_mdev(dev) for dev in domain.iterfind("devices/hostdev[@type='mdev']")]
     unclear = None
@@ -61,6 +67,8 @@ def host_devices(domain: ElementTree.Element) -> HostDevices:
             else:
                 found.append(HostDev(of, managed=False, by="mdev"))
         unclear = unclear or by_qemu.doubt
+    if len(found) + len(mdevs) > DEVICES_LIMIT:
+        raise DefinitionError(f"its definition names more than {DEVICES_LIMIT} host devices")
     return HostDevices(tuple(found), tuple(dict.fromkeys(mdevs)), unclear)
 
 

@@ -5,3 +5,6 @@ DEVICES = "sys/bus/pci/devices"
 
 FUNCTIONS_LIMIT = 16384
 """PCI functions of one host; a machine full of virtual functions has a few thousand."""
+
+GPUS_LIMIT = 1024
+"""GPUs of one host, virtual ones included; each is compared with every other one."""

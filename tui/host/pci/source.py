@@ -11,7 +11,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from tui.host import HostError, Wake
-from tui.host.pci import DEVICES, FUNCTIONS_LIMIT
+from tui.host.pci import DEVICES, FUNCTIONS_LIMIT, GPUS_LIMIT
 from tui.host.pci.copied import drivers_by_address, with_drivers
 from tui.host.pci.function import AwakeFacts, read_awake_facts, read_class, read_function
 from tui.host.pci.iommu import read_groups
@@ -49,7 +49,10 @@ class PciSource:
         if copied:
             self._listed_drivers = drivers_by_address(self._root)
             functions = with_drivers(functions, self._listed_drivers, self._devices)
-        inventory = self._with_awake_facts(read_groups(self._root, functions))
+        grouped = read_groups(self._root, functions)
+        if len(grouped.gpus) > GPUS_LIMIT:
+            raise HostError(f"{self._devices} lists more than {GPUS_LIMIT} GPUs")
+        inventory = self._with_awake_facts(grouped)
         self._gpus = tuple(gpu.address for gpu in inventory.gpus)
         return inventory
 

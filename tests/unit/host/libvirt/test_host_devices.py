@@ -90,6 +90,22 @@ def test_arguments_for_qemu(prefix: str) -> None:
     assert found.unclear is None
 
 
+@pytest.mark.parametrize(("more", "well"), [(0, True), (1, False)])
+def test_more_devices_than_a_guest_can_have(more: int, well: bool) -> None:
+    """Every check compares them with each other."""
+    hostdev = (
+        "<hostdev mode='subsystem' type='pci'><source>"
+        "<address domain='{}' bus='1' slot='0' function='0'/></source></hostdev>"
+    )
+    mdev = f"<hostdev type='mdev'><source><address uuid='{MDEV}'/></source></hostdev>"
+    xml = domain("".join(hostdev.format(n) for n in range(255 + more)) + mdev)
+    if well:
+        assert len(definition(xml).hostdevs) == 255
+    else:
+        with pytest.raises(DefinitionError, match="names more than 256 host devices"):
+            definition(xml)
+
+
 def test_arguments_of_another_namespace_are_not_for_qemu() -> None:
     xml = by_qemu("-device", "vfio-pci,host=27:00.0").replace(SPACE, "http://example.org/1.0")
     assert definition(xml).hostdevs == ()

@@ -132,6 +132,24 @@ def test_all_that_sysfs_tells_of_a_card(machine: Machine) -> None:
     assert found.gpus == (card,)
 
 
+@pytest.mark.parametrize("kind", ["0300", "0403"])
+def test_more_gpus_than_a_host_has(tmp_path: Path, kind: str) -> None:
+    """Every rule compares them with each other."""
+    (tmp_path / "function").mkdir()
+    for name, text in {"vendor": "0x10de", "device": "0x2684", "class": f"0x{kind}00"}.items():
+        (tmp_path / "function" / name).write_text(f"{text}\n")
+    devices = tmp_path / "sys/bus/pci/devices"
+    devices.mkdir(parents=True)
+    for n in range(1025):
+        (devices / f"{n:04x}:00:00.0").symlink_to(tmp_path / "function")
+    source = PciSource(PlainTree(tmp_path))
+    if kind == "0300":
+        with pytest.raises(HostError, match="lists more than 1024 GPUs"):
+            source.read()
+    else:
+        assert len(source.read().functions) == 1025
+
+
 def test_the_sizes_of_a_resizable_register(machine: Machine) -> None:
     assert machine.gpu().resizable == ()
     machine.write(machine.card, resource1_resize="0000000000001fc0")
