@@ -15,6 +15,7 @@ from tui.model import (
     Gpu,
     HostView,
     Initramfs,
+    KernelOption,
     KernelSettings,
     ModuleRule,
     Readiness,
@@ -202,24 +203,37 @@ def _bars(settings: KernelSettings, module: str) -> list[Setting]:
 
 
 def kernel_options(readiness: Readiness) -> Check:
-    """host.kernel-options: the options for passthrough do what is hoped of them."""
-    settings = readiness.settings
-    if settings.running is None:
+    """host.kernel-options: the options for passthrough do what is hoped of them. An override of ACS
+    is one of patched kernels (``isolation.OVERRIDE``)."""
+    running = readiness.settings.running
+    if running is None:
         return Check(OPTIONS, None, "unknown", "the kernel command line could not be read")
-    misread = [o for o in settings.running if (o.name, o.value) == ("pcie_aspm", "off")]
-    if misread:
-        written = [o for o in settings.written if o.text == misread[0].text]
-        return Check(
-            OPTIONS, None, "warn",
-            f"{misread[0].text} leaves ASPM as the firmware has set it, and does not turn it off",
-            f"turn ASPM off in the firmware, or use pcie_aspm.policy=performance; "
-            f"{fixes.change_options_on(readiness, misread[:1], written)}",
-        )  # fmt: skip
+    for option in running:
+        if option.name == "pcie_acs_override" and option.value:
+            return Check(
+                OPTIONS, None, "warn",
+                f"{option.text} splits IOMMU groups that the hardware does not isolate: a guest "
+                "may reach what its card shared one with",
+                f"if the card's group is viable without it, {_without(option, readiness)}",
+            )  # fmt: skip
+        if (option.name, option.value) == ("pcie_aspm", "off"):
+            return Check(
+                OPTIONS, None, "warn",
+                f"{option.text} leaves ASPM as the firmware has set it, and does not turn it off",
+                "turn ASPM off in the firmware, or use pcie_aspm.policy=performance; "
+                f"{_without(option, readiness)}",
+            )  # fmt: skip
     idle = list(_without_effect(readiness))
     if idle:
         verb = "does" if len(idle) == 1 else "do"
         return Check(OPTIONS, None, "pass", f"{listed(idle, NAMED)} {verb} nothing here")
     return Check(OPTIONS, None, "pass", "no option known to be ineffective")
+
+
+def _without(option: KernelOption, readiness: Readiness) -> str:
+    """How to remove an option."""
+    written = [each for each in readiness.settings.written if each.text == option.text]
+    return fixes.change_options_on(readiness, [option], written)
 
 
 def _without_effect(readiness: Readiness) -> Iterator[str]:

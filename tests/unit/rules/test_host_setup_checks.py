@@ -227,12 +227,26 @@ def test_driverctl_binds_at_boot() -> None:
         ("iommu=1 amd_iommu=on", "amd", "pass", "iommu=1, amd_iommu=on do nothing here"),
         ("pcie_aspm=off", "amd", "warn", "leaves ASPM as the firmware has set it"),
         ("pcie_aspm=force", "amd", "pass", "no option known"),
+        ("pcie_acs_override=downstream,multifunction", "amd", "warn", "splits IOMMU groups that"),
+        ("pcie_acs_override=id:1022:43b4", "intel", "warn", "splits IOMMU groups that"),
+        ("pcie_acs_override", "intel", "pass", "no option known"),
         (None, "amd", "unknown", "could not be read"),
     ],
 )
 def test_options_that_do_nothing(line: str | None, cpu: Any, verdict: Verdict, words: str) -> None:
     check = checks.kernel_options(ready(line, cpu=cpu))
     assert (check.verdict, words in check.why) == (verdict, True), check
+
+
+def test_an_override_of_acs_is_told_before_options_that_do_nothing() -> None:
+    check = checks.kernel_options(ready("amd_iommu=on pcie_acs_override=downstream", cpu="amd"))
+    assert (check.verdict, check.why) == (
+        "warn",
+        "pcie_acs_override=downstream splits IOMMU groups that the hardware does not isolate: a "
+        "guest may reach what its card shared one with",
+    )
+    assert check.fix is not None
+    assert check.fix.startswith("if the card's group is viable without it, remove ")
 
 
 # --- a second writer --------------------------------------------------------------------
