@@ -23,7 +23,7 @@ from tui.model import (
     Unavailable,
     Vitals,
 )
-from tui.rules import guest_setup_checks, holder_checks, hostdev_checks, vfio_users
+from tui.rules import attached_checks, guest_setup_checks, holder_checks, hostdev_checks, vfio_users
 from tui.rules.check_input import CheckInput
 from tui.rules.guest_readings import demand
 from tui.rules.roles import Choice
@@ -151,6 +151,7 @@ def read_for_checks(
         for domain in domains
         for address in hostdev_checks.functions_to_inspect(domain, view)
     ]
+    looked_at += [a for gpu in gpus for a in attached_checks.functions_to_inspect(gpu, view)]
     uses = host.uses(list(dict.fromkeys(looked_at))) if looked_at else DeviceUses()
     paths = [path for domain in domains for path in guest_setup_checks.files_to_inspect(domain)]
     files = host.files(paths) if paths else {}

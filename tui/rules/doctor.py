@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tui.model import Check, Gpu, Guest
 from tui.rules import (
+    attached_checks,
     card_checks,
     card_setup_checks,
     driver_gates,
@@ -131,6 +132,9 @@ def _for_a_move(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
     yield holder_checks.check(
         gpu.address, gpu.viability.moves, readings.holders, readiness.nvidia, gpu.owner.guest
     )
+    attached = attached_checks.check(gpu, view, readings.uses)
+    if attached is not None:
+        yield attached
     yield from _card_setup(gpu, readings)
 
 

@@ -20,6 +20,7 @@ from tui.model import (
     Unavailable,
 )
 from tui.rules import (
+    attached_checks,
     card_checks,
     driver_gates,
     holder_checks,
@@ -159,3 +160,6 @@ def _holder_checks(gpu: Gpu, plan: Plan, readings: CheckInput) -> Iterator[Check
         yield holder_checks.check(
             gpu.address, plan.unbinds, readings.holders, readings.readiness.nvidia, gpu.owner.guest
         )
+    attached = attached_checks.check(gpu, readings.view, readings.uses)
+    if attached is not None and plan.direction == "bind":
+        yield attached

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from tests.ui.rig import DISK, GUESTS, INVENTORY, WIN11, Rig
+from tests.ui.rig import DISK, GUEST_AUDIO, GUEST_CARD, GUESTS, INVENTORY, WIN11, Rig
 from tests.values import replace as with_values
 from tui.model import DeviceUses, Direction, HostDev
 from tui.rules.roles import Choice
@@ -43,6 +43,23 @@ def read_for(direction: Direction, driver: str) -> list[Collection[str]]:
 
 def test_a_bind_depends_on_how_the_host_uses_what_the_guest_takes() -> None:
     assert read_for("bind", "nvidia") == [[NEIGHBOUR.address]]
+
+
+def test_a_bind_depends_on_what_is_plugged_into_the_card() -> None:
+    rig, uses = Rig(), Uses()
+    port = replace(GUEST_AUDIO, address="0000:01:00.2", class_code="0c0330", driver="xhci_hcd")
+    functions = tuple(
+        replace(f, driver="nvidia") if f is GUEST_CARD else f for f in INVENTORY.functions
+    )
+    rig.pci.reading = replace(INVENTORY, functions=(*functions, port))
+    rig.guests.reading = replace(GUESTS, domains=())
+    host = with_values(rig.reopen(), uses=uses)
+    card = GUEST_CARD.address
+    made = plan_once(host, Choice(card), "bind", card)
+    assert uses.asked == [[port.address]]
+    (attached,) = (check for check in made.checks if check.id == "gpu.attached")
+    assert attached.verdict == "unknown"
+    assert attached in made.doubts
 
 
 def test_an_unbind_does_not() -> None:
