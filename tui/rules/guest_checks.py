@@ -37,6 +37,8 @@ def state_allows(domain: Domain, action: GuestAction) -> Check:
         why = f"libvirt does not report the state of “{domain.name}”"
         return Check(check, domain.name, "unknown", why)
     fixes = {"paused": "resume it first, or force it off"}
+    if domain.preserved:
+        fixes["crashed"] = "force it off"
     why = f"“{domain.name}” is {'already ' if state in _ENDS.get(action, ()) else ''}{state}"
     fix = fixes.get(state) if action != "start" else None
     return Check(check, domain.name, "fail", why, fix)

@@ -208,6 +208,8 @@ def test_a_crashed_guest_that_is_kept_is_forced_off_before_it_starts_again() -> 
     (state,) = (check for check in plan("start", kept).checks if check.id == "guest.state")
     assert (state.verdict, state.why) == ("fail", "“win11” has crashed, and libvirt keeps it as is")
     assert state.fix == "force it off first"
+    (state,) = (check for check in plan("stop", kept).checks if check.id == "guest.state")
+    assert (state.verdict, state.fix) == ("fail", "force it off")
     assert verdicts(plan("force-off", kept))["guest.state"] == "pass"
     assert verdicts(plan("start", replace(kept, preserved=False)))["guest.state"] == "pass"
     found = verdicts(plan("start", others=(replace(OTHER, state="crashed", preserved=True),)))
