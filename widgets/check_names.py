@@ -30,6 +30,7 @@ NAMES = {
     "guest.mmio-space": "room for BARs",
     "guest.looking-glass": "Looking Glass",
     "gpu.user": "no unknown guest",
+    "gpu.attached": "what is plugged in",
     "gpu.early-binding": "binding at boot",
     "gpu.framebuffer": "no framebuffer",
     "gpu.reset": "can be reset",
