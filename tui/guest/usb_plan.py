@@ -94,7 +94,7 @@ def _lend_checks(
 
 def _runs(domain: Domain) -> Check:
     id, name = "guest.state", domain.name
-    if domain.active:
+    if domain.active and not domain.preserved:
         return Check(id, name, "pass", f"“{name}” is {domain.state}")
     if domain.state == "unknown":
         return Check(id, name, "unknown", f"libvirt does not report the state of “{name}”")

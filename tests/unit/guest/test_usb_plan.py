@@ -139,6 +139,8 @@ def test_another_qemu_has_it_before_it_claims_an_interface(name: str, whys_: int
 def test_a_guest_must_run_and_libvirt_must_answer() -> None:
     off = replace(WIN11, state="shut off")
     assert whys(Bench(PAD, domains=(off,)).plan()) == ["“win11” is shut off"]
+    kept = replace(WIN11, state="crashed", preserved=True)
+    assert whys(Bench(PAD, domains=(kept,)).plan()) == ["“win11” is crashed"]
     reading, unknown = UsbReading((PAD,)), replace(WIN11, state="unknown")
     lost = make_plan("lend", PAD, unknown, reading, Unavailable("libvirtd is down"))
     assert whys(lost) == ["libvirtd is down"]
