@@ -13,6 +13,9 @@ from tui.model import OTHER_DISPLAY, Check, Gpu, HostView, PciFunction, is_host_
 
 ID = "host.not-shared"
 
+VGA = "0300"
+"""PCI class of the GPUs that have boot_vga."""
+
 ANOTHER_CARD = "choose another card for the guest, or another primary display in the firmware"
 
 
@@ -20,14 +23,19 @@ def by_connectors(gpu: Gpu, functions: Iterable[PciFunction], view: HostView) ->
     """The verdict on a card with these functions; ``None`` if none of them may have a screen
     without boot_vga. A picture that only this card shows is the host's display; if another card
     shows one too, or may, either can be it."""
-    lit = next((f for f in functions if _may_have_screen(f) and f.picture is not False), None)
+    functions = tuple(functions)
+    others = [other for other in view.gpus if other.address not in gpu.viability.moves]
+    # Old Radeons and Intel graphics have a second function, and boot with the first, a VGA one.
+    elsewhere = any(f.class_code.startswith(VGA) for f in functions) or any(
+        other.function.picture for other in others
+    )
+    lit = next((f for f in functions if _may_have_screen(f, elsewhere=elsewhere)), None)
     if lit is None:
         return None
     what = "the card" if lit is gpu.function else f"{lit.address}, which moves with it,"
     if lit.picture is None:
         why = f"cannot tell whether {what} drives the host's display: its connectors are not known"
         return Check(ID, gpu.address, "unknown", why)
-    others = [other for other in view.gpus if other.address not in gpu.viability.moves]
     if all(other.function.picture is False for other in others):
         why = f"{what} drives the host's display: no other card shows a picture"
         return Check(ID, gpu.address, "fail", why, ANOTHER_CARD)
@@ -35,7 +43,11 @@ def by_connectors(gpu: Gpu, functions: Iterable[PciFunction], view: HostView) ->
     return Check(ID, gpu.address, "unknown", why, "connect the host's screen to another card")
 
 
-def _may_have_screen(function: PciFunction) -> bool:
-    """Whether the host may show a picture through a function that has no boot_vga."""
-    used = is_host_driver(function.driver) or "driver" in function.unreadable
-    return function.class_code.startswith(OTHER_DISPLAY) and used
+def _may_have_screen(function: PciFunction, *, elsewhere: bool) -> bool:
+    """Whether the host may show a picture through a function that has no boot_vga. Without a
+    driver it may still show the firmware's, unless the host has one ``elsewhere``."""
+    if not function.class_code.startswith(OTHER_DISPLAY) or function.picture is False:
+        return False
+    if function.driver is None:
+        return "driver" in function.unreadable or not elsewhere
+    return is_host_driver(function.driver)

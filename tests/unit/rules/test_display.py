@@ -55,7 +55,17 @@ def test_what_its_connectors_show(
     assert (found.fix is not None) == (picture is True)
 
 
-@pytest.mark.parametrize("driver", [None, "vfio-pci", "pci-stub"])
+@pytest.mark.parametrize(
+    ("others", "verdict"), [((), "unknown"), ((None, False), "unknown"), ((None, True), "pass")]
+)
+def test_a_card_without_a_driver_may_show_the_picture_of_the_firmware(
+    others: tuple[bool | None, ...], verdict: str
+) -> None:
+    """As at boot, before the drivers are loaded."""
+    assert shared(others, driver=None).verdict == verdict
+
+
+@pytest.mark.parametrize("driver", ["vfio-pci", "pci-stub"])
 def test_a_card_that_the_host_does_not_use_shows_nothing_of_it(driver: str | None) -> None:
     assert shared((None,), driver=driver).verdict == "pass"
 
@@ -71,14 +81,24 @@ def test_a_3d_controller_has_no_screen() -> None:
     assert r465.not_shared(gpu, view).verdict == "pass"
 
 
-def test_a_display_that_moves_along_is_named() -> None:
-    facts: dict[str, Any] = {"vendor": "1002", "driver": "radeon", "iommu_group": 2}
+def two_displays(driver: str | None) -> Check:
+    """The check of a VGA card whose second function is on that driver."""
+    facts: dict[str, Any] = {"vendor": "1002", "iommu_group": 2}
     view = assess(snapshot(inventory(
-        function("02:00.0", boot_vga=False, **facts),
-        function("02:00.1", "038000", **facts), function("02:00.2", AUDIO, **facts),
+        function("02:00.0", driver="radeon", boot_vga=False, **facts),
+        function("02:00.1", "038000", driver=driver, **facts),
+        function("02:00.2", AUDIO, driver="snd_hda_intel", **facts),
     )), Choice("0000:02:00.0"))  # fmt: skip
     gpu = view.gpu("0000:02:00.0")
     assert gpu is not None
-    found = r465.not_shared(gpu, view)
+    return r465.not_shared(gpu, view)
+
+
+def test_a_display_that_moves_along_is_named() -> None:
+    found = two_displays("radeon")
     assert found.verdict == "unknown"
     assert "0000:02:00.1, which moves with it," in found.why
+
+
+def test_the_second_function_of_a_vga_card_needs_no_driver() -> None:
+    assert two_displays(None).verdict == "pass"
