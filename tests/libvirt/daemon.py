@@ -81,10 +81,11 @@ class Daemon:
         return {"PATH": SEARCHED, "HOME": str(self.folder), "LC_ALL": "C.UTF-8", **xdg, **sasl}
 
     def _arguments(self) -> list[str]:
-        """It exits after a minute without clients, in case the tests are killed."""
+        """It exits after ten minutes without clients, in case the tests are killed. Within them,
+        tests of other folders may run between two that need it."""
         files = {"--config": "libvirtd.conf", "--pid-file": "pid"}
         named = [f"{option}={self.folder / name}" for option, name in files.items()]
-        return [*named, "--timeout=60"]
+        return [*named, "--timeout=600"]
 
     def start(self, settings: str = OPEN) -> None:
         """Return when it accepts connections, which it reports as to systemd (sd_notify(3))."""

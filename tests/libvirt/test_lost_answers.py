@@ -98,8 +98,10 @@ DEEDS: tuple[tuple[GuestAction, int, int, int], ...] = (
 )  # fmt: skip
 
 
-LOST = [(*DEEDS[0], way) for way in WAYS]
-LOST += [(*DEEDS[1], "close"), (*DEEDS[2], "silence"), (*DEEDS[3], "close")]
+LOST = [
+    (*DEEDS[0], "drop"), (*DEEDS[1], "close"), (*DEEDS[2], "silence"), (*DEEDS[3], "close"),
+    *thorough((*DEEDS[0], "close"), (*DEEDS[0], "silence")),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("action", "procedure", "before", "after", "way"), LOST)
