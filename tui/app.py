@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections.abc import Iterable, Sequence
@@ -14,8 +15,9 @@ from textual.screen import Screen
 
 from tui import state
 from tui.commands import REMAPPED, keys_of, of_screen
+from tui.inbox import Inbox
 from tui.keymap import keymap
-from tui.messages import Recalled, Sampled
+from tui.messages import Recalled
 from tui.model import Event, Sample
 from tui.rules.alerts import alerts
 from tui.rules.usb_attempts import FLAPS, FLAPS_FIX
@@ -27,7 +29,7 @@ from tui.terminal.ending import Ending
 from tui.theme import DEFAULTS, THEMES, default_theme
 from widgets.event_list import event_text
 
-STALL_CHECK_S = 0.5
+STALL_CHECK_S = 1.0
 """Seconds between two checks for a source that does not answer."""
 
 
@@ -73,7 +75,9 @@ class VfiotopApp(Navigation):
     # --- readings in ---
 
     def on_load(self) -> None:
-        self.session.connect(self._deliver_sample, self)
+        loop = asyncio.get_running_loop()
+        self._samples = Inbox[Sample](lambda: loop.call_soon_threadsafe(self.draw_soon))
+        self.session.connect(self._samples.put, self)
         if self.session.recall is not None:
             self.session.recall.start(lambda: self._deliver(Recalled()))
 
@@ -81,21 +85,23 @@ class VfiotopApp(Navigation):
         self.set_interval(STALL_CHECK_S, self._check_for_stalls)
         self._offer_recovery()
         # After the first frame.
-        self.call_after_refresh(self.session.start, self._deliver_sample, self)
+        self.call_after_refresh(self.session.start, self._samples.put, self)
 
     def on_unmount(self) -> None:
         self.session.stop()
-
-    def _deliver_sample(self, sample: Sample) -> None:
-        self._deliver(Sampled(sample))
 
     def _deliver(self, message: Message) -> None:
         # A thread may finish its last reading after the event loop has ended.
         with contextlib.suppress(RuntimeError):
             self.post_message(message)
 
-    def on_sampled(self, message: Sampled) -> None:
-        self._take(message.sample)
+    def gather(self) -> None:
+        samples = self._samples.take()
+        # The vitals record what a guest has told of its card until then, in whatever order the two
+        # have come.
+        for told_by_guest in (False, True):
+            if batch := [s for s in samples if (s.source == "agent") == told_by_guest]:
+                self._take(*batch)
 
     def on_recalled(self) -> None:
         if self.session.recall is not None:
@@ -106,9 +112,10 @@ class VfiotopApp(Navigation):
         self.resume_lost_frame()
         for sample in self.session.stalled():
             self._take(sample, finished=False)
+            self.draw_soon()
 
-    def _take(self, sample: Sample, *, finished: bool = True) -> None:
-        changed = self.session.take(sample, finished=finished)
+    def _take(self, *samples: Sample, finished: bool = True) -> None:
+        changed = self.session.take(*samples, finished=finished)
         self._tell(alerts(changed, self.session.began_at))
         for screen in self.screen_stack:
             if isinstance(screen, HostScreen):
@@ -120,7 +127,6 @@ class VfiotopApp(Navigation):
             self.run_worker(attach_again(self.session, again))
         for device in self.session.lendings.flapping():
             self.session.lendings.note(device, f"{device.name} {FLAPS}", "warn", FLAPS_FIX)
-        self.draw_soon()
 
     def _offer_recovery(self) -> None:
         # A sample that comes while the application ends finds no screen.

@@ -185,33 +185,40 @@ class Live:
         """The past values of a card, as ``History.series``."""
         return {name: self.history.series(card_key(address, name)) for name in CARD_SERIES}
 
-    def take(self, sample: Sample, *, finished: bool = True) -> Changed:
-        """Merge one sample; an equal reading changes nothing but its time and the history. One
-        that is not ``finished`` stands for a source that does not answer. Returns what changed,
-        with the events that are new since the last call."""
-        before = self.view
-        (self.silent.discard if finished else self.silent.add)(sample.source)
-        known = getattr(self.snapshot, sample.source)
-        self.snapshot = self.snapshot.updated(sample, finished=finished)
-        stuck = is_any_stuck(self._leaving, sample.taken_at)
-        if known != sample.reading or stuck:
-            told, at = self._told, sample.taken_at
-            self._assess(at)
-            self._note_ends(before, at)
-            ours = {uuid for uuid, until in self._expected.items() if at <= until}
-            self._add(changes(told, self._told, at, ours))
-            self.hear(watch_events.told(before, self.view))
-            if isinstance(sample.reading, Swap):
-                self.swap_times.see(sample.reading)
-                if before.swap is None or before.swap.id != sample.reading.id:
-                    self.events = claimed(self.events, sample.reading)
-        if sample.source == "guests":
-            self._begin_history()
-            self.waits, found = waits.seen(self.waits, self.view.guest, sample.taken_at)
-            self._add(found)
+    def take(self, *samples: Sample, finished: bool = True) -> Changed:
+        """Merge samples of one moment; an equal reading changes nothing but its time and the
+        history. Those that are not ``finished`` stand for sources that do not answer. Returns what
+        changed, with the events that are new since the last call."""
+        before, known = self.view, self.snapshot
+        for sample in samples:
+            (self.silent.discard if finished else self.silent.add)(sample.source)
+            self.snapshot = self.snapshot.updated(sample, finished=finished)
+        at = max(sample.taken_at for sample in samples)
+        if is_any_stuck(self._leaving, at) or any(map(known.differs_from, samples)):
+            self._judge(before, at)
+            for swap in (sample.reading for sample in samples):
+                if isinstance(swap, Swap):
+                    self.swap_times.see(swap)
+                    if before.swap is None or before.swap.id != swap.id:
+                        self.events = claimed(self.events, swap)
+        for sample in samples:
+            if sample.source == "guests":
+                self._begin_history()
+                self.waits, found = waits.seen(self.waits, self.view.guest, sample.taken_at)
+                self._add(found)
+            self._record(sample)
         self._keep_guests()
-        self._record(sample)
         return Changed(before, self.view, self.new_events(), self._new_owners())
+
+    def _judge(self, before: HostView, at: datetime) -> None:
+        """Judge readings that differ, the newest of which was taken ``at`` this time, and add what
+        has changed since ``before`` to the events."""
+        told = self._told
+        self._assess(at)
+        self._note_ends(before, at)
+        ours = {uuid for uuid, until in self._expected.items() if at <= until}
+        self._add(changes(told, self._told, at, ours))
+        self.hear(watch_events.told(before, self.view))
 
     def _new_owners(self) -> frozenset[str]:
         """The cards that have another owner than when it was known last."""

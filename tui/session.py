@@ -135,17 +135,18 @@ class Session:
         for sampler in self.samplers.values():
             sampler.stop()
 
-    def take(self, sample: Sample, *, finished: bool = True) -> Changed:
-        """Merge one sample. One that is not ``finished`` stands for a source that does not
-        answer. Returns what changed."""
-        changed = self.live.take(sample, finished=finished)
+    def take(self, *samples: Sample, finished: bool = True) -> Changed:
+        """Merge samples, as ``Live.take``. Returns what changed."""
+        known = self.live.snapshot
+        changed = self.live.take(*samples, finished=finished)
         if changed.after is not changed.before:
-            if self.finished[sample.source]:  # at first all are read
-                self._wake_stale_sources(sample)
+            for sample in filter(known.differs_from, samples):
+                if self.finished[sample.source]:  # at first all are read
+                    self._wake_stale_sources(sample)
             self.update_demand()
             self._forget_stops()
         if finished:
-            self.finished[sample.source] += 1
+            self.finished.update(sample.source for sample in samples)
             self._changed.set()
             self._changed = asyncio.Event()
         return changed

@@ -16,8 +16,7 @@ from tests.ui.rig import READING, Rig, all_read
 from tui import app
 from tui.app import VfiotopApp
 from tui.config import Config
-from tui.messages import Sampled
-from tui.model import Metrics, NvmlReading
+from tui.model import Metrics, NvmlReading, Sample
 from tui.session import Session
 from tui.terminal.frames import FramedScreen
 
@@ -35,14 +34,15 @@ class Rounds(VfiotopApp):
         self._due = set(self.session.samplers)
         self._begun = False
 
-    def on_sampled(self, message: Sampled) -> None:
-        """Runs before the application takes the sample."""
-        self._due.discard(message.sample.source)
+    def _take(self, *samples: Sample, finished: bool = True) -> None:
+        self._due.difference_update(sample.source for sample in samples)
+        super()._take(*samples, finished=finished)
 
     def _draw(self) -> None:
         """Runs some time after samples came, and again when the terminal has caught up."""
+        was_behind = self.flow.behind
         super()._draw()
-        if not self._due and not self.flow.behind:
+        if not self._due and not was_behind:
             self._due = set(self.session.samplers)
             self.call_after_refresh(self.call_after_refresh, self._drawn)
 

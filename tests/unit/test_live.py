@@ -132,6 +132,18 @@ def test_what_is_new_is_returned_once(live: Live) -> None:
     assert live.view is changed.after is not changed.before
 
 
+def test_samples_of_one_moment_are_judged_once(live: Live) -> None:
+    view = live.view
+    vitals = Vitals((CardVitals(GUEST, "suspended", "D3hot", Link(16.0, 16), "vfio-pci"),))
+    off = guests(domain("win11", "02:00.0", state="shut off"))
+    changed = live.take(Sample("vitals", vitals, LATER), Sample("guests", off, LATER))
+    assert changed.before is view
+    assert changed.after is live.view
+    assert (live.snapshot.vitals, live.snapshot.guests) == (vitals, off)
+    assert {live.snapshot.read_at[source] for source in ("vitals", "guests")} == {LATER}
+    assert [event.text for event in changed.events if event.subject == "win11"]
+
+
 def test_what_was_noted_or_heard_meanwhile_is_new_too(live: Live) -> None:
     noted, past = Event(LATER, "win11", "refused", "failed"), Event(NOON, GUEST, "unbound")
     live.note(noted)

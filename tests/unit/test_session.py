@@ -53,6 +53,21 @@ def test_card_sources_pause_while_no_card_is_shown(rig: Rig, display: FakeDispla
     assert paused(rig.session) == set()
 
 
+def test_only_a_reading_that_differs_wakes_other_sources(rig: Rig, display: FakeDisplay) -> None:
+    session = rig.session
+    take(session, "pci", INVENTORY)
+    take(session, "swap", SWAP)
+    take(session, "guests", GUESTS)
+    for sampler in session.samplers.values():
+        sampler._wake.clear()
+    off = replace(GUESTS, domains=(replace(WIN11, state="shut off"),))
+    session.take(Sample("swap", SWAP, NOON), Sample("guests", off, NOON))
+    assert not any(sampler._wake.is_set() for sampler in session.samplers.values())
+    session.take(Sample("guests", off, NOON), Sample("swap", replace(SWAP, step=1), NOON))
+    woken = {name for name, sampler in session.samplers.items() if sampler._wake.is_set()}
+    assert woken == {"pci", "nvml"}
+
+
 def test_without_a_screen_nothing_is_demanded(rig: Rig) -> None:
     rig.session.update_demand()
     assert rig.demands == []

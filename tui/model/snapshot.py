@@ -68,6 +68,10 @@ class Snapshot(Struct, frozen=True):
     watch: Watch | Unavailable = NOT_READ_YET
     read_at: Mapping[SourceName, datetime] = field(default_factory=dict)
 
+    def differs_from(self, sample: Sample) -> bool:
+        """Whether the source's last reading is another one than the sample's."""
+        return bool(getattr(self, sample.source) != sample.reading)
+
     def updated(self, sample: Sample, *, finished: bool = True) -> Snapshot:
         """The snapshot with the sample's reading in place of its source's last one. A sample that
         is not ``finished`` stands for a source that does not answer."""

@@ -155,9 +155,13 @@ class TerminalApp(App[None]):
         """Whether there will be more to draw in a moment; for subclasses."""
         return False
 
+    def gather(self) -> None:
+        """Take in what has come to be drawn; for subclasses."""
+
     def _draw(self) -> None:
         """Draw the screen, unless the terminal is still drawing the frame before."""
         self._draw_scheduled = False
+        self.gather()
         # A call that comes while the application ends finds no screen.
         if not self._running or not self.screen_stack:
             return
