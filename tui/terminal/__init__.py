@@ -27,6 +27,9 @@ touches the tty:
       for dirty widgets; ours waits until every ``_message_queue`` is empty.
     - ``_dirty_widgets``, ``_compositor.update_widgets``: what the frame has to draw.
     - ``_layout_required``, ``_repaint_required``, ``_on_timer_update``: what the frame needs first.
+    - ``Widget._layout_required``, ``_scroll_required``, ``_recompose_required``,
+      ``_refresh_styles_required`` and ``_repaint_required``: what a widget has asked for. Where
+      that is only to be drawn again, it is done at once.
     - ``App._batch_count``: during a batch nothing is written.
 
 ``driver.TerminalDriver`` (a subclass of ``textual.driver.Driver``, which is public)

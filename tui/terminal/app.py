@@ -168,7 +168,11 @@ class TerminalApp(App[None]):
         if self.flow.behind:
             self.flow.withheld = True
         elif isinstance(self.screen, TerminalScreen):
-            self.screen.show()
+            screen = self.screen
+            was_settled = screen.is_settled
+            screen.show()
+            if was_settled:
+                screen.write_drawn()
 
     def on_caught_up(self) -> None:
         self._draw()

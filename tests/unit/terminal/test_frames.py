@@ -85,6 +85,40 @@ async def test_each_frame_is_whole_and_a_change_takes_one() -> None:
         assert app.frames == [[(20, 20), (40, 40)]]
 
 
+async def test_cells_that_changed_are_written_at_once_and_once() -> None:
+    app = Recording()
+    async with app.run_test(size=(40, 9)) as pilot:
+        await asyncio.wait_for(app.drawn.wait(), PATIENCE)
+        await pilot.pause()
+        app.frames.clear()
+        screen = app.screen
+        assert isinstance(screen, Sides)
+        assert screen.is_settled
+        screen.query_one("#one", Measure).paint([line("7")])
+        screen.write_drawn()
+        assert app.frames == [[(40, 7)]]
+        await pilot.pause()
+        await pilot.pause()
+        assert app.frames == [[(40, 7)]]
+
+
+async def test_what_changes_the_layout_waits_for_it() -> None:
+    app = Recording()
+    async with app.run_test(size=(40, 9)) as pilot:
+        await asyncio.wait_for(app.drawn.wait(), PATIENCE)
+        await pilot.pause()
+        app.frames.clear()
+        screen = app.screen
+        assert isinstance(screen, Sides)
+        screen.query_one("#one", Measure).paint([line("7")])
+        screen.query_one("#one").styles.width = 20
+        screen.write_drawn()
+        assert app.frames == []
+        await pilot.pause()
+        await pilot.pause()
+        assert app.frames == [[(20, 20)]]
+
+
 async def test_a_frame_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.terminal.frames.SETTLE_CHECKS", 3)
     app = Recording()
