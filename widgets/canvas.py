@@ -108,6 +108,23 @@ class Canvas(ScrollView):
         """The row of the content area that line ``y`` is drawn in."""
         return y - self.scroll_offset.y
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Within the content the rows as they are. Textual would frame, filter and cut each, which
+        takes as long as drawing it; canvases have no style that changes what is inside."""
+        left, top = self.gutter.top_left
+        x, y, width, height = crop
+        if x != left or width != self._width or y < top or self._is_altered:
+            return super().render_lines(crop)
+        if y + height > top + self.content_size.height:
+            return super().render_lines(crop)
+        return [self.render_line(row) for row in range(y - top, y - top + height)]
+
+    @property
+    def _is_altered(self) -> bool:
+        """Whether Textual alters what is drawn: for a terminal without colours, or where the mouse
+        is over a key."""
+        return bool(self.get_line_filters() or self.hover_style)
+
     def render_line(self, y: int) -> Strip:
         index, base = y + self.scroll_offset.y, self._style("base")
         if index >= len(self._lines):
@@ -123,11 +140,12 @@ class Canvas(ScrollView):
     def _segments(self, spans: Line) -> list[Segment]:
         return [
             Segment(
-                span.text,
-                self._style(span.tone)
-                + (Style.from_meta({"@click": span.action}) if span.action else Style.null()),
+                text,
+                self._style(tone) + Style.from_meta({"@click": action})
+                if action
+                else self._style(tone),
             )
-            for span in spans
+            for text, tone, action in spans
         ]
 
     def _style(self, tone: Tone | Literal["base"]) -> Style:

@@ -42,6 +42,10 @@ touches the tty:
       ``strips``) and ``ChopsUpdate`` (``spans``, ``chops``, ``chop_ends``). They hold the cells
       before they become control sequences. Another kind raises ``TypeError``.
 
+``compositor.RowCompositor`` (a subclass of ``textual._compositor.Compositor``)
+    - ``_dirty_regions``: the regions of the screen that a partial update has to show.
+    - ``render_partial_update``: overridden. ``ChopsUpdate`` is what Textual's own returns.
+
 ``stylesheet.ParsedOnce`` (a subclass of ``textual.css.stylesheet.Stylesheet``)
     - ``_parse_rules``, ``_variables``: what is parsed, and with which values. Rules are not changed
       once they are parsed; Textual's own ``_parse_cache`` relies on that, too.

@@ -1,47 +1,80 @@
-"""Renders only the rows that changed, of the widgets that show them.
+"""Renders only the cells that changed, of the widgets that show them.
 
 For each update Textual's compositor takes all rows of every widget between the first and the last
-change, and those of the containers behind them. This module relies on internals of the pinned
-Textual release.
+change, and those of the containers behind them, and cuts each where any widget begins or ends.
+This module relies on internals of the pinned Textual release.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
+from typing import NamedTuple
 
+from rich.segment import Segment
 from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
-from textual.strip import Strip
+from textual.widget import Widget
 
-Render = tuple[Region, Region, list[Strip]]
-"""A widget's region, the part of the screen in which it is rendered, and its rows there."""
+
+class RowUpdate(NamedTuple):
+    """New content of a row, from column ``x``."""
+
+    y: int
+    x: int
+    segments: Iterable[Segment]
+
+
+class RowsUpdate(ChopsUpdate):
+    """New content of rows, from the top."""
+
+    def __init__(self, rows: Sequence[RowUpdate]) -> None:
+        super().__init__([], [], [])
+        self.rows = rows
+
+
+class _Shown(NamedTuple):
+    """A widget, its region on the screen, and the part of that which can be seen."""
+
+    widget: Widget
+    region: Region
+    part: Region
 
 
 class RowCompositor(Compositor):
     """A compositor whose partial updates cost what has changed."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._changed: Collection[Region] = ()
-
     def render_partial_update(self) -> ChopsUpdate | None:
-        self._changed = frozenset(self._dirty_regions)
-        try:
-            return super().render_partial_update()
-        finally:
-            self._changed = ()
+        changed = list(self._dirty_regions)
+        self._dirty_regions.clear()
+        shown = [
+            _Shown(widget, region, region.intersection(clip))
+            for widget, (region, clip) in self.visible_widgets.items()  # from front to back
+        ]
+        rows = [row for region in changed for row in _rows(region, shown)]
+        return RowsUpdate(sorted(rows, key=itemgetter(0, 1))) if rows else None
 
-    def _get_renders(self, crop: Region | None = None) -> Iterator[Render]:
-        if not self._changed:
-            yield from super()._get_renders(crop)
-            return
-        hidden = set(self._changed)
-        for widget, (region, clip) in self.visible_widgets.items():  # from front to back
-            shown = region.intersection(clip)
-            touched = [each.intersection(shown) for each in hidden if each.overlaps(shown)]
-            if not touched:
-                continue
-            _, y, _, height = Region.from_union(touched)
-            part = Region(shown.x, y, shown.width, height)
-            yield region, part, widget.render_lines(part.translate(-region.offset))
-            hidden = {each for each in hidden if not shown.contains_region(each)}
+
+def _rows(region: Region, shown: Sequence[_Shown]) -> Iterator[RowUpdate]:
+    """The rows of a region of the screen, as the widgets show them."""
+    for index, (widget, place, visible) in enumerate(shown):
+        if not visible.overlaps(region):
+            continue
+        part = region.intersection(visible)
+        for y, strip in enumerate(widget.render_lines(part.translate(-place.offset)), part.y):
+            yield RowUpdate(y, part.x, strip)
+        for rest in _around(part, region):
+            yield from _rows(rest, shown[index + 1 :])
+        return
+
+
+def _around(part: Region, region: Region) -> Iterator[Region]:
+    """What is left of a region without a part of it."""
+    x, y, width, height = region
+    sides = (
+        Region(x, y, width, part.y - y),
+        Region(x, part.bottom, width, y + height - part.bottom),
+        Region(x, part.y, part.x - x, part.height),
+        Region(part.right, part.y, x + width - part.right, part.height),
+    )
+    return (side for side in sides if side.area > 0)

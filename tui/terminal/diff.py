@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
 from rich.cells import split_graphemes
 from rich.color import ColorSystem
@@ -31,18 +30,11 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Size
 from textual.strip import Strip
 
+from tui.terminal.compositor import RowsUpdate, RowUpdate
 from tui.terminal.runs import VISIBLE_ON_BLANKS, Cell, runs
 from tui.terminal.sgr import Run, SgrState, SgrWriter, parse_sgr
 
 UNKNOWN: Cell = ("", "?")
-
-
-class RowUpdate(NamedTuple):
-    """New content of a row, from column ``x``."""
-
-    y: int
-    x: int
-    segments: Iterable[Segment]
 
 
 class CellBuffer:
@@ -108,6 +100,8 @@ def _row_updates(update: CompositorUpdate) -> Iterator[RowUpdate]:
     if isinstance(update, LayoutUpdate):
         for y, strips in enumerate(update.strips, update.region.y):
             yield RowUpdate(y, update.region.x, (segment for strip in strips for segment in strip))
+    elif isinstance(update, RowsUpdate):
+        yield from update.rows
     elif isinstance(update, ChopsUpdate):
         for y, start, end in update.spans:
             chops = zip(update.chop_ends[y], update.chops[y].items(), strict=False)

@@ -10,7 +10,6 @@ from textual.containers import Container
 from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widget import Widget
 
 from tests.ui.rig import until
 from tui.terminal.app import TerminalScreen
@@ -82,13 +81,13 @@ class Overlapping(App[None]):
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, Region]]:
     """Which parts of which widgets were rendered."""
     found: list[tuple[str | None, Region]] = []
-    render = Widget.render_lines
+    render = Canvas.render_lines
 
-    def spy(widget: Widget, crop: Region) -> object:
+    def spy(widget: Canvas, crop: Region) -> object:
         found.append((widget.id, crop))
         return render(widget, crop)
 
-    monkeypatch.setattr(Widget, "render_lines", spy)
+    monkeypatch.setattr(Canvas, "render_lines", spy)
     return found
 
 
