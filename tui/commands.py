@@ -68,7 +68,7 @@ class Command(Struct, frozen=True):
     @property
     def key_label(self) -> str:
         """The first key, as it is written on the screen; empty without one."""
-        return self.shown_keys or next(map(key_name, self.each_key), "")
+        return self.shown_keys or key_name(self.keys.lstrip(",").partition(",")[0])
 
 
 def key_name(key: str) -> str:

@@ -48,6 +48,8 @@ class Canvas(ScrollView):
         self._given: tuple[Line, ...] = ()
         self._width = 0
         """The cells of a line when it was painted."""
+        self._inside = Region()
+        """The content within the frame when it was painted."""
         self._cursor: int | None = None
         self._styles: dict[Tone | Literal["base"], Style] = {}
 
@@ -84,7 +86,8 @@ class Canvas(ScrollView):
 
     def paint(self, lines: Sequence[Line], cursor: int | None = None) -> None:
         """Show ``lines``, redrawing only the rows that changed."""
-        width = self.room.width
+        width, height = self.room
+        self._inside = Region(*self.gutter.top_left, width, height)
         before, self._lines = self._lines, self._fitted(lines, width)
         cursor_before, self._cursor = self._cursor, cursor
         if len(before) != len(self._lines):
@@ -111,13 +114,11 @@ class Canvas(ScrollView):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Within the content the rows as they are. Textual would frame, filter and cut each, which
         takes as long as drawing it; canvases have no style that changes what is inside."""
-        left, top = self.gutter.top_left
-        x, y, width, height = crop
-        if x != left or width != self._width or y < top or self._is_altered:
+        inside = self._inside
+        is_whole = crop.column_span == inside.column_span and inside.contains_region(crop)
+        if not is_whole or self._is_altered:
             return super().render_lines(crop)
-        if y + height > top + self.content_size.height:
-            return super().render_lines(crop)
-        return [self.render_line(row) for row in range(y - top, y - top + height)]
+        return [self.render_line(row - inside.y) for row in crop.line_range]
 
     @property
     def _is_altered(self) -> bool:

@@ -49,12 +49,12 @@ class CardPanel(GraphPanel):
         return next_series(self.card.lower, available(self.card), alone=alone)
 
     def _draw(self) -> None:
-        if self.card is None or self.space.width <= 0:
+        width, height = self.space
+        if self.card is None or width <= 0:
             return
         if self.times is not None:
             self._draw_zoomed(self.card, self.times)
             return
-        width, height = self.space
         shared = plan(self.card, width, height, self.glyphs)
         edges = card_edges(
             self.card, width, self.glyphs, ruled=self.ruled, lower=shared.has_axis,

@@ -44,14 +44,14 @@ class GuestPanel(GraphPanel):
             self._draw()
 
     def _draw(self) -> None:
+        space = self.space
         if self._state is None or self.room.width <= 0:
             return
         edges = guest_edges(
-            self._state, self.space.width, self.glyphs, ruled=self.ruled,
-            alone=not self.space.height,
-        )  # fmt: skip
+            self._state, space.width, self.glyphs, ruled=self.ruled, alone=not space.height
+        )
         self.set_edges(edges)
-        self.paint_graphs(guest_page(self._state, self.space, self.glyphs, self.times))
+        self.paint_graphs(guest_page(self._state, space, self.glyphs, self.times))
 
 
 def guest_page(

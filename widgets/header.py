@@ -92,11 +92,9 @@ def header_line(
     brief = short_banner(banner)
     if view.watch is not None and view.watch.failed:
         notices = (WATCH_ENDED, *notices)
-    for (left, right), told in product(
-        _forms(view, at, checks, width, glyphs, flash=flash),
-        (banner, brief) if width < NORMAL else (banner,),
-    ):
-        for watch in (*watch_forms(view.watch), ()):
+    banners = (banner, brief) if width < NORMAL else (banner,)
+    for left, right in _forms(view, at, checks, width, glyphs, flash=flash):
+        for told, watch in product(banners, (*watch_forms(view.watch), ())):
             start = join([left, watch])
             end = join([right, _warnings(notices, told)])
             if width >= FULL:

@@ -51,6 +51,8 @@ class HostScreen(TerminalScreen):
     def __init__(self, session: Session) -> None:
         super().__init__(name=self.NAME)
         self.session = session
+        self.commands = of_screen(self.NAME, session.commands)
+        """What can be done here, in the order of the table of commands."""
         self.glyphs = glyphs(os.environ)
         self._drawn_for: Size | None = None
         self._notice, self._notice_warns = "", False
@@ -143,8 +145,7 @@ class HostScreen(TerminalScreen):
 
     def hints(self) -> list[Hint]:
         """The keys of the footer, in the order of the table of commands."""
-        commands = of_screen(self.NAME, self.session.commands)
-        return [hint for c in commands if (hint := self._hint(c)) is not None]
+        return [hint for c in self.commands if (hint := self._hint(c)) is not None]
 
     def _hint(self, command: Command) -> Hint | None:
         if command.rank is None or not command.key_label:
@@ -163,7 +164,7 @@ class HostScreen(TerminalScreen):
 
     def hint_of(self, id: str) -> Hint | None:
         """A command's key, as it stands in the frame of a panel; ``None`` if it is not here."""
-        for command in of_screen(self.NAME, self.session.commands):
+        for command in self.commands:
             if command.id == id:
                 return self._hint(replace(command, rank=command.rank or 0))
         return None
@@ -193,7 +194,7 @@ class HostScreen(TerminalScreen):
 
     def refusal(self, action: str, reason: str) -> str:
         """Why the key of ``action`` does nothing now, as the footer says it."""
-        for command in of_screen(self.NAME, self.session.commands):
+        for command in self.commands:
             if command.action.partition("(")[0].rpartition(".")[2] == action:
                 return f"{command.key_label} {self.word(command)}: {reason}"
         return reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.containers import Container
@@ -55,6 +55,8 @@ class OverviewScreen(GraphBoard):
         self._uses = DeviceUses()
         self._uses_of: Hashable = ()
         self._lower: dict[str, CardSeries] = {}
+        self._field: Input | None = None
+        """The field of the filter; ``None`` before its first use."""
         self._scan = CardUsersScan(self)
         self._flashes = Flashes(self)
 
@@ -131,12 +133,6 @@ class OverviewScreen(GraphBoard):
     # --- the filter of the groups ---
 
     @property
-    def _field(self) -> Input | None:
-        """The field of the filter; ``None`` before its first use."""
-        found = self.query("#filter")
-        return cast("Input", found.first()) if found else None
-
-    @property
     def _filters(self) -> bool:
         """Whether the filter is open."""
         field = self._field
@@ -150,6 +146,7 @@ class OverviewScreen(GraphBoard):
 
             field = Input(placeholder="address, name, driver, group or id", id="filter",
                           max_length=80, compact=True)  # fmt: skip
+            self._field = field
             self.mount(field, before="#too-small")
         field.display = True
         if self.zoomed == "groups":
