@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import chain, repeat, zip_longest
 from typing import Literal
 
 from rich.segment import Segment
@@ -103,9 +103,12 @@ class Canvas(ScrollView):
 
     def _fitted(self, lines: Sequence[Line], width: int) -> list[Line]:
         """The lines cut to ``width``, in few spans. Most of them are those of the last time."""
-        last = dict(zip(self._given, self._lines, strict=True)) if width == self._width else {}
+        last = zip(self._given, self._lines, strict=True) if width == self._width else ()
         self._given, self._width = tuple(lines), width
-        return [last.get(each) or merge_spans(fit(each, width)) for each in lines]
+        return [
+            drawn if given == each else merge_spans(fit(each, width))
+            for each, (given, drawn) in zip(lines, chain(last, repeat((None, ()))), strict=False)
+        ]
 
     def _row_of(self, y: int) -> int:
         """The row of the content area that line ``y`` is drawn in."""

@@ -19,6 +19,7 @@ What saves bytes, and what it has to respect:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
@@ -35,6 +36,9 @@ from tui.terminal.runs import VISIBLE_ON_BLANKS, Cell, runs
 from tui.terminal.sgr import Run, SgrState, SgrWriter, parse_sgr
 
 UNKNOWN: Cell = ("", "?")
+
+NARROW = re.compile("[ -~\u2500-\u259f\u2800-\u28ff]*")
+"""Characters that are a cell each, whatever stands beside them: ASCII, frames, blocks, braille."""
 
 
 class CellBuffer:
@@ -124,15 +128,30 @@ def _cells(segments: Iterable[Segment], colors: ColorSystem) -> list[Cell]:
 @lru_cache(maxsize=512)
 def _cells_of(text: str, codes: str) -> tuple[Cell, ...]:
     """The cells of a segment: most segments of a changed row have been drawn before."""
-    blank = (" ", _visible_on_blank(codes))
-    if text.isascii():
-        return tuple(blank if character == " " else (character, codes) for character in text)
+    if NARROW.fullmatch(text):
+        return tuple(map(_narrow_cells(codes).__getitem__, text))
     cells: list[Cell] = []
     for start, end, width in split_graphemes(text)[0]:
         if width:
             cells.append((text[start:end], codes))
             cells += [("", codes)] * (width - 1)
     return tuple(cells)
+
+
+class _NarrowCells(dict[str, Cell]):
+    """The cell of each character in one set of colours. Cells that are the same object compare
+    fast, and a graph that moves has hundreds."""
+
+    def __init__(self, codes: str) -> None:
+        super().__init__({" ": (" ", _visible_on_blank(codes))})
+        self._codes = codes
+
+    def __missing__(self, character: str) -> Cell:
+        cell = self[character] = (character, self._codes)
+        return cell
+
+
+_narrow_cells = lru_cache(maxsize=512)(_NarrowCells)
 
 
 @lru_cache(maxsize=4096)

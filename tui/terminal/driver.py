@@ -207,9 +207,9 @@ class TerminalDriver(Driver):
             text += f"\x1b[{cursor.y + 1};{cursor.x + 1}H"
         if text and sync and len(text) > SHORT_FRAME:
             text = f"{SYNC_START}{text}{SYNC_END}"
-        if text:
-            self.write(text)
-            self.flush()
+        if text and self._tty.taken:
+            self.flow.sent(len(text.encode()))
+            self._writer.write(text + self._query())
 
     def write(self, data: str) -> None:
         """Write to the terminal while it is ours; otherwise drop it."""
@@ -218,9 +218,13 @@ class TerminalDriver(Driver):
             self.flow.sent(len(data.encode()))
 
     def flush(self) -> None:
-        """End a frame: ask the terminal to answer once it has drawn it."""
-        if self.flow.begin_query():
-            self._writer.write(CURSOR_QUERY)
+        """End what was written: ask the terminal to answer once it has drawn it."""
+        if query := self._query():
+            self._writer.write(query)
+
+    def _query(self) -> str:
+        """What to write after a frame."""
+        return CURSOR_QUERY if self.flow.begin_query() else ""
 
     # --- in ---
 
