@@ -64,7 +64,7 @@ class RunFolder:
     def version(self, name: str) -> tuple[int, int] | None:
         """A value that changes when a file is replaced; ``None`` if there is none."""
         try:
-            status = (self.path / name).lstat()
+            status = os.lstat(f"{self.path}/{name}")  # saves a Path: it is read every second
         except OSError:
             return None
         return status.st_ino, status.st_mtime_ns

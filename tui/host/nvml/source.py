@@ -68,14 +68,16 @@ class NvmlSource:
         journal: Path = JOURNAL,
         calls: CallLog | None = None,
     ) -> None:
-        self._bus = root / "sys/bus/pci"
-        self._root = root
+        self._root = PlainTree(root)
+        self._drivers = self._root / "sys/bus/pci/drivers"
+        self._devices = self._root / "sys/bus/pci/devices"
         self._environment = {**os.environ, **(environment or {})}
         self._timeout = timeout
         self._start_timeout = start_timeout
         self._clock = clock
         self._swapping = swapping
         self._journal = journal
+        self._entries = Journal(journal.parent)
         self._calls = calls or CallLog()
         self._reserved: tuple[str, ...] | None = None
         self._unwatched: threading.Timer | None = None
@@ -194,7 +196,8 @@ class NvmlSource:
             if self._process is None and addresses:
                 self._check_may_start()
                 self._answered = False
-                words = command(self._bus / "drivers/nvidia", self._journal, mark, addresses)
+                folder = Path(f"{self._drivers}/nvidia")
+                words = command(folder, self._journal, mark, addresses)
                 self._process = NvmlProcess(words, self._environment)
             return self._process
 
@@ -242,7 +245,7 @@ class NvmlSource:
     # --- the journal and sysfs ---------------------------------------------------
 
     def _mark(self) -> Mark:
-        return Journal(self._journal.parent).version()
+        return self._entries.version()
 
     def _bound(self) -> tuple[str, ...]:
         """Return the functions bound to ``nvidia``: the links in /sys/bus/pci/drivers/nvidia.
@@ -250,7 +253,7 @@ class NvmlSource:
         Takes no device lock (kernel: Documentation/ABI/testing/sysfs-bus-pci).
         """
         try:
-            names = [path.name for path in (self._bus / "drivers/nvidia").iterdir()]
+            names = self._drivers.names("nvidia")
         except FileNotFoundError:
             return ()
         except OSError as error:
@@ -265,14 +268,14 @@ class NvmlSource:
         Applies to drivers with which nobody else could unbind a card that we read. While it is not
         known which cards are reserved, all of them count.
         """
-        if not bound or not never_recovers(nvidia_module(PlainTree(self._root))):
+        if not bound or not never_recovers(nvidia_module(self._root)):
             return ()
         return tuple(
             address for address in bound if self._reserved is None or address in self._reserved
         )
 
     def _power(self, address: str) -> RuntimePower:
-        return read_power(PlainTree(self._bus / "devices" / address), address)
+        return read_power(self._devices / address, address)
 
 
 def _nothing_to_read(cards: tuple[RuntimePower, ...]) -> NothingToRead:
