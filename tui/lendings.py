@@ -5,9 +5,10 @@ Not thread-safe: it belongs to the event loop's thread.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tui.live import Live
 from tui.model import Event, EventKind, Guests, Unavailable, UsbDevice
@@ -15,16 +16,15 @@ from tui.rules.usb import domains_here
 from tui.rules.usb_attempts import Attempts
 from tui.rules.usb_lendings import Lending, Replugged, Settled, settled_as, step, still_lost
 
+if TYPE_CHECKING:
+    from asyncio import Lock
+
 OURS_S = 10.0
 """Seconds within which a change of the guest's devices counts as what we asked for."""
 
 
 class Lendings:
-    """The lendings of all running guests, by the readings in ``live``.
-
-    ``turn`` is held while a device is lent or returned: the next one's checks must see what the
-    host has left then.
-    """
+    """The lendings of all running guests, by the readings in ``live``."""
 
     def __init__(self, live: Live, now: Callable[[], datetime]) -> None:
         self._live, self._now = live, now
@@ -32,7 +32,14 @@ class Lendings:
         self._lost: tuple[Lending, ...] = ()
         self._attempts = Attempts()
         self._flapping: list[UsbDevice] = []
-        self.turn = asyncio.Lock()
+
+    @cached_property
+    def turn(self) -> Lock:
+        """Held while a device is lent or returned: the next one's checks must see what the host has
+        left then."""
+        from asyncio import Lock  # noqa: PLC0415 - 3 MiB, which the watch has no use for
+
+        return Lock()
 
     def replugged(self) -> tuple[Replugged, ...]:
         """The devices that must be attached again now; each one once, and once more when it is time

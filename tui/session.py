@@ -6,13 +6,12 @@ here can be tested without a screen. Not thread-safe: it belongs to the event lo
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from math import ceil
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from tui import state
 from tui.commands import mapped
@@ -38,6 +37,9 @@ from tui.rules.availability import pause_action, stop_action, why_not, why_not_g
 from tui.rules.events import Changed
 from tui.sampler import Deliver, Readers
 from tui.spans import Spans
+
+if TYPE_CHECKING:
+    from asyncio import Event
 
 STALL_AFTER_S = 3.0
 """Seconds after which a reading under way counts as not answering."""
@@ -113,7 +115,7 @@ class Session:
         self._readers = readers or Readers(host, config.interval)
         self.samplers = self._readers.by_name
         self._display: Display = NoDisplay()
-        self._changed = asyncio.Event()
+        self._changed: Event | None = None
         self._demand: Demand | None = None
         self._offered_recoveries: set[str] = set()
 
@@ -147,12 +149,16 @@ class Session:
             self._forget_stops()
         if finished:
             self.finished.update(sample.source for sample in samples)
-            self._changed.set()
-            self._changed = asyncio.Event()
+            if self._changed is not None:
+                self._changed.set()
+                self._changed = None
         return changed
 
     async def next_change(self) -> None:
         """Wait until any source finishes a reading, even one equal to its last."""
+        from asyncio import Event  # noqa: PLC0415 - 3 MiB, which the watch has no use for
+
+        self._changed = self._changed or Event()
         await self._changed.wait()
 
     def poke(self, *names: SourceName) -> None:
@@ -183,9 +189,8 @@ class Session:
         """Drop the stops of guests that are off or gone."""
         running = {g.domain.uuid for g in self.live.view.guests if g.domain.active}
         if self.live.view.problem("guests") is None:
-            self.pending_stops = {
-                uuid: at for uuid, at in self.pending_stops.items() if uuid in running
-            }
+            stops = self.pending_stops.items()
+            self.pending_stops = {uuid: at for uuid, at in stops if uuid in running}
 
     # --- how much is read ---
 

@@ -148,7 +148,8 @@ def test_the_lock_has_what_the_program_and_its_build_need() -> None:
     [
         ("tui.model", "textual libvirt pyudev pynvml"),
         ("tui.rules.view", "textual libvirt pyudev pynvml"),
-        ("tui.session", "textual libvirt pyudev pynvml"),
+        ("tui.session", "textual libvirt pyudev pynvml asyncio"),
+        ("tui.watch.service", "textual libvirt pyudev pynvml asyncio ssl"),
         ("tui.host.nvml.child", "textual libvirt pyudev asyncio"),
         ("tui.__main__", "tui.cli.main tui.process.output argparse json threading platformdirs"),
     ],
