@@ -87,7 +87,7 @@ class Canvas(ScrollView):
     def paint(self, lines: Sequence[Line], cursor: int | None = None) -> None:
         """Show ``lines``, redrawing only the rows that changed."""
         width, height = self.room
-        self._inside = Region(*self.gutter.top_left, width, height)
+        self._inside = Region(*self.styles.gutter.top_left, width, height)
         before, self._lines = self._lines, self._fitted(lines, width)
         cursor_before, self._cursor = self._cursor, cursor
         if len(before) != len(self._lines):

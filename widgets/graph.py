@@ -116,7 +116,7 @@ def bars_of(series: Series, top: float, rows: int, width: int, glyphs: Glyphs = 
     steps = width * STEPS_PER_CELL
     shown = even[-steps:] if steps else ()
     padded = (*(None,) * (steps - len(shown)), *shown)
-    filled = [0 if v is None else min(max(1, round(v / top * most)), most) for v in padded]
+    filled = [0 if v is None else min(round(v / top * most), most) or 1 for v in padded]
     pairs = zip(filled[::2], filled[1::2], strict=True)
     columns = [_column(left, right, rows, braille=glyphs.braille) for left, right in pairs]
     return ["".join(row) for row in zip(*columns, strict=True)] if columns else [""] * rows

@@ -173,7 +173,7 @@ class Panel(Canvas):
 
     def paint(self, lines: Sequence[Line], cursor: int | None = None) -> None:
         super().paint(lines, cursor)
-        self._drawn_for = self.room
+        self._drawn_for = self._inside.size
         self._after_scroll()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
