@@ -30,7 +30,7 @@ from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.sampler import samplers
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 10.0
 """Seconds without an answer of any source, after which those that are left are unavailable."""
 
 RATES_S = 1.0
