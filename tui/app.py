@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 
-from textual.app import SystemCommand
-from textual.message import Message
-from textual.screen import Screen
-
 from tui import state
-from tui.commands import REMAPPED, keys_of, of_screen
-from tui.inbox import Inbox
+from tui.commands import keys_of
+from tui.intake import Intake
 from tui.keymap import keymap
 from tui.messages import Recalled
-from tui.model import Event, Sample
+from tui.model import Event
 from tui.rules.alerts import alerts
-from tui.rules.usb_attempts import FLAPS, FLAPS_FIX
+from tui.rules.events import Changed
 from tui.screens.base import HostScreen
 from tui.screens.navigation import Navigation
 from tui.screens.overview import OverviewScreen
@@ -45,11 +40,7 @@ class VfiotopApp(Navigation):
         (72, "-normal"),
         (110, "-wide"),
     ]
-    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
-        (0, "-flat"),
-        (10, "-low"),
-        (32, "-tall"),
-    ]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-low"), (32, "-tall")]  # noqa: RUF012
 
     def __init__(self, session: Session, ending: Ending | None = None) -> None:
         """``ending`` is how the program ends, if anything listens for that."""
@@ -75,33 +66,27 @@ class VfiotopApp(Navigation):
     # --- readings in ---
 
     def on_load(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._samples = Inbox[Sample](lambda: loop.call_soon_threadsafe(self.draw_soon))
-        self.session.connect(self._samples.put, self)
+        self._intake = Intake(self.session, self.draw_soon, self._tell)
+        self.session.connect(self._intake.put, self)
         if self.session.recall is not None:
-            self.session.recall.start(lambda: self._deliver(Recalled()))
+            self.session.recall.start(self._deliver_recalled)
 
     def on_mount(self) -> None:
         self.set_interval(STALL_CHECK_S, self._check_for_stalls)
         self._offer_recovery()
         # After the first frame.
-        self.call_after_refresh(self.session.start, self._samples.put, self)
+        self.call_after_refresh(self.session.start, self._intake.put, self)
 
     def on_unmount(self) -> None:
         self.session.stop()
 
-    def _deliver(self, message: Message) -> None:
+    def gather(self) -> None:
+        self._intake.take()
+
+    def _deliver_recalled(self) -> None:
         # A thread may finish its last reading after the event loop has ended.
         with contextlib.suppress(RuntimeError):
-            self.post_message(message)
-
-    def gather(self) -> None:
-        samples = self._samples.take()
-        # The vitals record what a guest has told of its card until then, in whatever order the two
-        # have come.
-        for told_by_guest in (False, True):
-            if batch := [s for s in samples if (s.source == "agent") == told_by_guest]:
-                self._take(*batch)
+            self.post_message(Recalled())
 
     def on_recalled(self) -> None:
         if self.session.recall is not None:
@@ -110,13 +95,12 @@ class VfiotopApp(Navigation):
 
     def _check_for_stalls(self) -> None:
         self.resume_lost_frame()
-        for sample in self.session.stalled():
-            self._take(sample, finished=False)
+        if self._intake.take_stalls():
             self.draw_soon()
 
-    def _take(self, *samples: Sample, finished: bool = True) -> None:
-        changed = self.session.take(*samples, finished=finished)
-        self._tell(alerts(changed, self.session.began_at))
+    def _tell(self, changed: Changed) -> None:
+        """Pass on what samples have changed."""
+        self._announce(alerts(changed, self.session.began_at))
         for screen in self.screen_stack:
             if isinstance(screen, HostScreen):
                 screen.hear(changed)
@@ -125,15 +109,14 @@ class VfiotopApp(Navigation):
             from tui.screens.usb_again import attach_again  # noqa: PLC0415
 
             self.run_worker(attach_again(self.session, again))
-        for device in self.session.lendings.flapping():
-            self.session.lendings.note(device, f"{device.name} {FLAPS}", "warn", FLAPS_FIX)
+        self.session.lendings.note_flapping()
 
     def _offer_recovery(self) -> None:
         # A sample that comes while the application ends finds no screen.
         if self.screen_stack and self.session.recovery_to_offer():
             self.offer_recovery()
 
-    def _tell(self, events: Sequence[Event]) -> None:
+    def _announce(self, events: Sequence[Event]) -> None:
         """Announce new events with the bell or on the desktop, as the user chose."""
         chosen = self.session.alerts
         if events and chosen:
@@ -159,17 +142,7 @@ class VfiotopApp(Navigation):
         """Seconds from a frame being written to the terminal showing it."""
         return self.flow.delay_s
 
-    # --- what the terminal and the palette ask ---
+    # --- what the terminal asks ---
 
     def while_stopped(self) -> AbstractContextManager[None]:
         return self.session.cards_released()
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        for command in of_screen(screen.name or "", self.session.commands):
-            if command.id in REMAPPED - {"palette"}:
-                key = f" ({command.key_label})" if command.key_label else ""
-                yield SystemCommand(
-                    command.label,
-                    f"{command.help}{key}",
-                    partial(self.call_later, self.run_action, command.action),
-                )

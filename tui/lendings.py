@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tui.live import Live
 from tui.model import Event, EventKind, Guests, Unavailable, UsbDevice
 from tui.rules.usb import domains_here
-from tui.rules.usb_attempts import Attempts
+from tui.rules.usb_attempts import FLAPS, FLAPS_FIX, Attempts
 from tui.rules.usb_lendings import Lending, Replugged, Settled, settled_as, step, still_lost
 
 if TYPE_CHECKING:
@@ -64,6 +64,11 @@ class Lendings:
         """The devices that were plugged in too often and are attached once they stay; each once."""
         found, self._flapping = tuple(self._flapping), []
         return found
+
+    def note_flapping(self) -> None:
+        """Add an event for each of them."""
+        for device in self.flapping():
+            self.note(device, f"{device.name} {FLAPS}", "warn", FLAPS_FIX)
 
     def failed(self, again: Replugged, *, final: bool = False) -> float | None:
         """A device was not attached. Returns the seconds to the next try; ``None`` if there is

@@ -8,6 +8,7 @@ each. It takes the same path as all output, so a round's output lies between two
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from tests.ui.rig import READING, Rig, all_read
 from tui import app
 from tui.app import VfiotopApp
 from tui.config import Config
-from tui.model import Metrics, NvmlReading, Sample
+from tui.model import Metrics, NvmlReading, SourceName
 from tui.session import Session
 from tui.terminal.frames import FramedScreen
 
@@ -31,19 +32,16 @@ class Rounds(VfiotopApp):
     def __init__(self, rig: Rig, rounds: int) -> None:
         super().__init__(Session(rig.host, Config(theme="vfiotop-dark", interval=3600)))
         self._rig, self._left = rig, rounds
-        self._due = set(self.session.samplers)
+        self._read = Counter[SourceName]()
         self._begun = False
-
-    def _take(self, *samples: Sample, finished: bool = True) -> None:
-        self._due.difference_update(sample.source for sample in samples)
-        super()._take(*samples, finished=finished)
 
     def _draw(self) -> None:
         """Runs some time after samples came, and again when the terminal has caught up."""
         was_behind = self.flow.behind
         super()._draw()
-        if not self._due and not was_behind:
-            self._due = set(self.session.samplers)
+        read = self.session.finished
+        if all(read[name] > self._read[name] for name in self.session.samplers) and not was_behind:
+            self._read = read.copy()
             self.call_after_refresh(self.call_after_refresh, self._drawn)
 
     def _drawn(self) -> None:

@@ -163,7 +163,7 @@ async def test_a_start_ignores_journal_entries_from_before_it() -> None:
         rig.swap.put(SWAP)
         await until(pilot, lambda: "then win11 is started" in rig.text())
         silent = Unavailable("no answer since 12:00:00")
-        rig.app._take(Sample("swap", silent, NOON), finished=False)
+        rig.session.take(Sample("swap", silent, NOON), finished=False)
         await until(pilot, lambda: "no answer since" in str(rig.session.live.view.problem("swap")))
         rig.swap.put(replace(SWAP, step=0))
         await until(pilot, lambda: "then win11 is started" in rig.text())

@@ -5,15 +5,19 @@ A screen is imported when it is first opened: the first frame needs only the ove
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import TypeVar, get_args
 
 from textual.actions import ActionParseResult
+from textual.app import SystemCommand
 from textual.dom import DOMNode
 from textual.events import Event, Key
+from textual.screen import Screen
 
 from tui import state
 from tui.background import background
+from tui.commands import REMAPPED, of_screen
 from tui.host import HostError
 from tui.model import Direction, PendingReturn
 from tui.screens.arrangement import PanelId
@@ -266,3 +270,15 @@ class Navigation(TerminalApp):
 
         if not isinstance(self.screen, SettingsScreen):
             open_screen(self, self._kept(SettingsScreen))
+
+    # --- the palette ---
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        for command in of_screen(screen.name or "", self.session.commands):
+            if command.id in REMAPPED - {"palette"}:
+                key = f" ({command.key_label})" if command.key_label else ""
+                yield SystemCommand(
+                    command.label,
+                    f"{command.help}{key}",
+                    partial(self.call_later, self.run_action, command.action),
+                )
