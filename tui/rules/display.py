@@ -9,12 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tui.model import OTHER_DISPLAY, Check, Gpu, HostView, PciFunction, is_host_driver
+from tui.model import (
+    OTHER_DISPLAY,
+    Check,
+    Gpu,
+    HostView,
+    PciFunction,
+    is_host_driver,
+    is_vfio_driver,
+)
 
 ID = "host.not-shared"
 
 VGA = "0300"
 """PCI class of the GPUs that have boot_vga."""
+
+NO_SCREENS = "0302"
+"""PCI class of the GPUs that have none."""
 
 ANOTHER_CARD = "choose another card for the guest, or another primary display in the firmware"
 
@@ -36,11 +47,19 @@ def by_connectors(gpu: Gpu, functions: Iterable[PciFunction], view: HostView) ->
     if lit.picture is None:
         why = f"cannot tell whether {what} drives the host's display: its connectors are not known"
         return Check(ID, gpu.address, "unknown", why)
-    if all(other.function.picture is False for other in others):
+    if all(_is_dark(other.function) for other in others):
         why = f"{what} drives the host's display: no other card shows a picture"
         return Check(ID, gpu.address, "fail", why, ANOTHER_CARD)
     why = f"{what} shows a picture, which may be the host's display"
     return Check(ID, gpu.address, "unknown", why, "connect the host's screen to another card")
+
+
+def _is_dark(function: PciFunction) -> bool:
+    """Whether another GPU shows no picture of the host: none is seen, and it has no screens or is
+    bound for a guest."""
+    if function.picture is None:
+        return function.class_code.startswith(NO_SCREENS) or is_vfio_driver(function.driver)
+    return not function.picture
 
 
 def _may_have_screen(function: PciFunction, *, elsewhere: bool) -> bool:

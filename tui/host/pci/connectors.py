@@ -13,6 +13,10 @@ from tui.host.tree import Tree
 
 CONNECTORS_LIMIT = 64
 
+LISTS_ALL = ("amdgpu", "i915", "xe")
+"""Drivers that list every connector of a card: one without any has none. nvidia lists none without
+its option modeset."""
+
 _CARD = re.compile(r"card[0-9]{1,5}")
 _CONNECTOR = re.compile(r"card[0-9]{1,5}-[A-Za-z0-9-]{1,32}")
 
@@ -27,10 +31,11 @@ def primary_node(directory: Tree) -> Tree | None:
     return home / names[0] if names else None
 
 
-def has_picture(directory: Tree) -> bool | None:
+def has_picture(directory: Tree, driver: str | None = None) -> bool | None:
     """Whether a connector of the card in ``directory`` shows a picture.
 
-    ``None`` if it has no connector that can be read, as with a driver that brings no DRM.
+    ``None`` if that is not known: no connector can be read, as with a driver that brings no DRM, or
+    a screen sleeps, which shows a picture again at the next key.
     """
     card = primary_node(directory)
     if card is None:
@@ -39,11 +44,10 @@ def has_picture(directory: Tree) -> bool | None:
         names = sorted(name for name in card.names() if _CONNECTOR.fullmatch(name))
     except OSError:
         return None
-    at, known = Attributes(card), bool(names)
+    at, known = Attributes(card), bool(names) or driver in LISTS_ALL
     for name in names[:CONNECTORS_LIMIT]:
         enabled = at.read(f"{name}/enabled", str)
-        dpms = at.read(f"{name}/dpms", str) if enabled == "enabled" else "Off"
-        if dpms == "On":
+        if enabled == "enabled" and at.read(f"{name}/dpms", str) == "On":
             return True
-        known = known and None not in (enabled, dpms)
+        known = known and enabled == "disabled"
     return False if known else None

@@ -70,7 +70,7 @@ def read_function(
         numa_node=at.read("numa_node", sysfs.numa_node),
         unreadable=tuple(at.unreadable),
         mdevs=mdevs,
-        picture=has_picture(directory) if is_gpu else None,
+        picture=has_picture(directory, driver) if is_gpu else None,
     )
 
 

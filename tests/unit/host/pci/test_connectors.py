@@ -29,7 +29,8 @@ LIT, OFF, ASLEEP = ("enabled", "On"), ("disabled", "Off"), ("enabled", "Off")
     [
         ({"card1-eDP-1": LIT}, True),
         ({"card1-DP-1": OFF, "card1-HDMI-A-1": LIT}, True),
-        ({"card1-DP-1": OFF, "card1-HDMI-A-1": ASLEEP}, False),
+        ({"card1-DP-1": OFF, "card1-HDMI-A-1": OFF}, False),
+        ({"card1-DP-1": OFF, "card1-HDMI-A-1": ASLEEP}, None),
         ({"card1-DP-1": OFF, "card1-DP-2": (None, None)}, None),
         ({"card1-DP-1": (None, "On")}, None),
         ({"card1-DP-1": ("enabled", None)}, None),
@@ -42,6 +43,17 @@ def test_each_mix(
     tmp_path: Path, connectors: dict[str, tuple[str | None, str | None]], picture: bool | None
 ) -> None:
     assert has_picture(lay_out(tmp_path, connectors)) is picture
+
+
+@pytest.mark.parametrize(
+    ("driver", "picture"),
+    [("amdgpu", False), ("i915", False), ("xe", False), ("nvidia", None), (None, None)],
+)
+def test_a_card_without_connectors_shows_nothing_if_its_driver_lists_all(
+    tmp_path: Path, driver: str | None, picture: bool | None
+) -> None:
+    (tmp_path / "drm/card0").mkdir(parents=True)
+    assert has_picture(PlainTree(tmp_path), driver) is picture
 
 
 def test_a_card_without_drm(tmp_path: Path) -> None:
