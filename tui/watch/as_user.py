@@ -1,6 +1,9 @@
 """Becomes an ordinary user and runs a program, in a process of its own.
 
-    python -I -S as_user.py UID GID GROUP,… PROGRAM [ARGUMENT…]
+    python -I -S as_user.py BEGUN UID GID GROUP,… PROGRAM [ARGUMENT…]
+
+BEGUN is the descriptor of a pipe. A byte there tells the watch that systemd-run, which may come
+before this, has done its part.
 
 From setuid(2) on, that user may stop the process. subprocess, told to change the user, would have
 the watch wait until the program runs, and so for ever; and its child is a copy of the watch.
@@ -16,7 +19,9 @@ CANNOT_RUN = 127
 
 def main() -> int:
     """Replace this process with the program. Returns only if that fails."""
-    uid, gid, groups, *command = sys.argv[1:]
+    begun, uid, gid, groups, *command = sys.argv[1:]
+    os.write(int(begun), b"1")
+    os.close(int(begun))
     os.environ.pop("INVOCATION_ID", None)  # that of a scope, which systemd-run sets
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, when it starts
         signal.signal(ignored, signal.SIG_DFL)

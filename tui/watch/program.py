@@ -43,6 +43,9 @@ WAITING_LIMIT = 64
 TASKS_LIMIT = 256
 """Processes and threads of one program and all that it starts."""
 
+LEFT_S = 2.0
+"""Seconds after the limit when systemd ends what the program has left behind."""
+
 SAID_LIMIT = 300
 """Characters of what a failing program says that are passed on."""
 
@@ -136,62 +139,85 @@ class EventProgram:
         """Run the program; returns how it failed, ``None`` if it did not."""
         if self._killed is not None and self._killed.poll() is None:
             return "was killed and is not gone yet"
+        scope = self._scope()
+        failed, begun = self._run_in(scope, line)
+        if scope and not begun:  # systemd makes no scopes while the host shuts down
+            failed, _ = self._run_in((), line)
+        return failed
+
+    def _run_in(self, scope: Sequence[str], line: bytes) -> tuple[str | None, bool]:
+        """Run the program in a scope; returns how it failed, and whether ``scope`` did its part."""
         try:
-            child, errors = self._start()
+            child, errors, begun = self._start(scope)
         except (OSError, subprocess.SubprocessError) as error:
-            return f"could not be started ({error})"
-        with errors:
-            try:
-                child.communicate(line, self._limit_s)
-            except subprocess.TimeoutExpired:
-                # Not waited for yet, so that its process group cannot be another's.
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(child.pid, signal.SIGKILL)
-                self._killed = child
-                with suppress(subprocess.TimeoutExpired):
-                    child.wait(KILLED_S)
-                return f"did not end within {self._limit_s:.0f} s"
-            if child.returncode == 0:
-                return None
-            said = clean((errors.read(SAID_LIMIT) or b"").decode(errors="replace"), SAID_LIMIT)
+            return f"could not be started ({error})", False
+        with errors, begun:
+            failed = self._end_of(child, errors, line)
+            return failed, bool(begun.read(1))
+
+    def _end_of(self, child: subprocess.Popen[bytes], errors: io.FileIO, line: bytes) -> str | None:
+        """Hand over the event and wait for the program's end; returns how it failed."""
+        try:
+            child.communicate(line, self._limit_s)
+        except subprocess.TimeoutExpired:
+            # Not waited for yet, so that its process group cannot be another's.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            self._killed = child
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(KILLED_S)
+            return f"did not end within {self._limit_s:.0f} s"
+        if child.returncode == 0:
+            return None
+        said = clean((errors.read(SAID_LIMIT) or b"").decode(errors="replace"), SAID_LIMIT)
         return f"ended with exit status {child.returncode}" + (f": {said}" if said else "")
 
-    def _start(self) -> tuple[subprocess.Popen[bytes], io.FileIO]:
-        """Start the program; returns it, and what it writes to standard error.
+    def _start(self, scope: Sequence[str]) -> tuple[subprocess.Popen[bytes], io.FileIO, io.FileIO]:
+        """Start the program; returns it, what it writes to standard error, and what
+        ``as_user.py`` writes when it begins.
 
-        That is a pipe of its own: a program that has root's terminal can read what root types, and
-        one that has the journal's socket can shut it down. Neither end blocks: the program may
-        write more than fits, and leave a process behind that keeps the pipe open.
+        Standard error is a pipe of its own: a program that has root's terminal can read what root
+        types, and one that has the journal's socket can shut it down. No end of a pipe blocks: the
+        program may write more than fits, and leave a process behind that keeps the pipe open.
         """
-        reader, writer = os.pipe()
-        errors = io.FileIO(reader)
+        errors, said = _pipe()
+        begun, begins = _pipe()
         try:
-            os.set_blocking(reader, False)
-            os.set_blocking(writer, False)
             child = subprocess.Popen(  # noqa: S603
-                self._full_command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                stderr=writer, cwd="/", start_new_session=True, **self._of_user(),
+                self._full_command(scope, begins), stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL, stderr=said, cwd="/", start_new_session=True,
+                pass_fds=(begins,), **self._of_user(),
             )  # fmt: skip
         except BaseException:
             errors.close()
+            begun.close()
             raise
         finally:
-            os.close(writer)
-        return child, errors
+            os.close(said)
+            os.close(begins)
+        return child, errors, begun
 
-    def _full_command(self) -> Sequence[str]:
-        """The command, run by way of a process that becomes the user.
+    def _scope(self) -> Sequence[str]:
+        """What puts the program into a scope, where systemd runs.
 
-        Where systemd runs, it is not in the service's control group: a program that starts others
-        without end would use up the service's TasksMax=, and the watch could start no swap. In the
-        user's slice, the limits of a user hold for what all its programs have left behind.
+        In the service's control group a program that starts others without end would use up the
+        service's TasksMax=, and the watch could start no swap. In the user's slice, the limits of a
+        user hold for what all its programs have left behind.
         """
+        if self._user is None:
+            return ()
+        return own_scope(
+            f"user-{self._user.uid}.slice",
+            TasksMax=str(TASKS_LIMIT), RuntimeMaxSec=f"{self._limit_s + LEFT_S:.0f}",
+        )  # fmt: skip
+
+    def _full_command(self, scope: Sequence[str], begins: int) -> Sequence[str]:
+        """The command, run by way of a process that becomes the user."""
         user = self._user
         if user is None:
             return self._command
-        scope = own_scope(f"user-{user.uid}.slice", TasksMax=str(TASKS_LIMIT))
         groups = ",".join(map(str, user.groups or (user.gid,)))
-        become = [sys.executable, "-I", "-S", "-B", str(_AS_USER)]
+        become = [sys.executable, "-I", "-S", "-B", str(_AS_USER), str(begins)]
         return [*scope, *become, str(user.uid), str(user.gid), groups, *self._command]
 
     def _of_user(self) -> dict[str, Any]:
@@ -203,3 +229,11 @@ class EventProgram:
             "LC_ALL": "C.UTF-8",
         }  # fmt: skip
         return {"env": environment, "umask": 0o077}
+
+
+def _pipe() -> tuple[io.FileIO, int]:
+    """A pipe whose ends do not block: the one to read from, and the other's descriptor."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    return io.FileIO(reader), writer

@@ -325,7 +325,7 @@ def test_a_killed_program_that_is_traced_holds_up_nothing_and_gets_no_company(lo
 
 STOPPED = """
 import os, signal, sys
-os.setuid(int(sys.argv[1]))
+os.setuid(int(sys.argv[2]))
 os.kill(os.getpid(), signal.SIGSTOP)
 """
 
@@ -360,6 +360,47 @@ def test_a_program_that_the_user_cannot_run() -> None:
         "on_event: /nowhere/tell-me ended with exit status 127: it cannot be run: "
         "No such file or directory"
     )
+
+
+def in_scope(monkeypatch: pytest.MonkeyPatch, *words: str) -> list[dict[str, str]]:
+    """Put these words in the place of systemd-run; returns the properties that were asked for."""
+    asked: list[dict[str, str]] = []
+
+    def own_scope(slice: str, **properties: str) -> tuple[str, ...]:
+        asked.append({"slice": slice, **properties})
+        return words
+
+    monkeypatch.setattr(program, "own_scope", own_scope)
+    return asked
+
+
+@as_root
+def test_it_runs_in_a_scope_with_limits(monkeypatch: pytest.MonkeyPatch, log: Path) -> None:
+    asked = in_scope(monkeypatch, "/usr/bin/env", "IN=scope")
+    assert run('echo "$IN" >"$1"', ENDED, user=PLAYER, words=[str(log)]) == []
+    assert log.read_text() == "scope\n"
+    assert asked == [
+        {"slice": f"user-{PLAYER.uid}.slice", "TasksMax": "256", "RuntimeMaxSec": "12"}
+    ]
+
+
+@as_root
+def test_without_a_scope_to_be_had_it_runs_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, log: Path
+) -> None:
+    in_scope(monkeypatch, "/bin/sh", "-c", "echo no scope while stopping >&2; exit 1", "sh")
+    assert run('cat >>"$1"', ENDED, user=PLAYER, words=[str(log)]) == []
+    assert len(log.read_text().splitlines()) == 1
+
+
+@as_root
+def test_one_that_fails_in_its_scope_is_not_run_again(
+    monkeypatch: pytest.MonkeyPatch, log: Path
+) -> None:
+    in_scope(monkeypatch, "/usr/bin/env")
+    (complaint,) = run('cat >>"$1"; exit 1', ENDED, user=PLAYER, words=[str(log)])
+    assert complaint == "on_event: /bin/sh ended with exit status 1"
+    assert len(log.read_text().splitlines()) == 1
 
 
 @as_root
