@@ -30,7 +30,7 @@ FILE_ENDINGS = listed(
 _COUNTRIES = listed("md pl pm py rs sh so")
 """Those that are also domains of a country."""
 
-_OURS = listed("guest host iommu libvirt r465 usb vfio")
+_OURS = listed("gpu guest host iommu libvirt r465 swap usb vfio")
 """What the names of our checks begin with (``iommu.viable``)."""
 
 _BUS = listed("com org")
@@ -98,6 +98,8 @@ def _is_host(name: str) -> bool:
 def _is_option(labels: list[str], last: str) -> bool:
     """Whether it is a kernel option, ``module.parameter``, or one of our checks."""
     first = labels[0].replace("-", "_").lower()
+    if ".".join((*labels, last)) in OPTIONS or f"{first}.{last}" in OPTIONS:
+        return True
     if len(labels) > 1 or len(last) == 2:
         return False
-    return f"{first}.{last}" in OPTIONS or bool(MODULES.fullmatch(first)) or first in _OURS
+    return bool(MODULES.fullmatch(first)) or first in _OURS

@@ -15,6 +15,7 @@ from tui.host.capture.foreign import FILE_ENDINGS
 from tui.host.capture.standins import Personal, StandIns
 from tui.host.history.entry import StoredEvent
 from tui.rules.kernel_messages import TOPICS
+from widgets.check_names import NAMES
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,12 @@ def test_the_kernel_s_words_stay() -> None:
     for topic in TOPICS:
         for text in (topic.text, topic.fix or "", topic.amd_fix or ""):
             assert StandIns().text(text) == text
+
+
+@pytest.mark.parametrize("check", sorted(NAMES))
+def test_the_names_of_our_checks_stay(check: str) -> None:
+    for text in (check, f"the host is not ready ({check})", f"{check}:unknown"):
+        assert StandIns().text(text) == text
 
 
 def test_the_same_name_has_one_stand_in_everywhere() -> None:
