@@ -32,7 +32,9 @@ class Intake:
             self._tell(self._session.take(*samples))
 
     def take_stalls(self) -> bool:
-        """Merge that sources do not answer; return whether there are any."""
+        """Merge that sources do not answer, after what they have said before; return whether there
+        are any."""
+        self.take()
         stalled = tuple(self._session.stalled())
         for sample in stalled:
             self._tell(self._session.take(sample, finished=False))

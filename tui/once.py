@@ -175,7 +175,7 @@ def read_once(
 ) -> Snapshot:
     """Read every source once, except those in ``skip``, all at the same time; sources that
     depend on the others' readings come after them. When none has answered for ``timeout_s``
-    seconds, those that are left are ``Unavailable``."""
+    seconds, those that are left are ``Unavailable``; one that answers late prolongs the wait."""
     names = [name for name, _ in host.sources() if name not in skip]
     snapshot = _read(host, Snapshot(), [n for n in names if n not in _NEEDS_DEMAND], timeout_s)
     dependent = [name for name in names if name in _NEEDS_DEMAND]

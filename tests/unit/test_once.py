@@ -66,10 +66,12 @@ class Clock:
     def __init__(self) -> None:
         self.now = 0.0
         self.looks = threading.Semaphore(0)
+        self.lock = threading.Lock()
 
     def monotonic(self) -> float:
+        now = self.now
         self.looks.release()
-        return self.now
+        return now
 
 
 class Slow(Held[T]):
@@ -81,7 +83,8 @@ class Slow(Held[T]):
 
     def read(self) -> T:
         self._clock.looks.acquire()
-        self._clock.now += 4.0
+        with self._clock.lock:
+            self._clock.now += 4.0
         return super().read()
 
 

@@ -17,7 +17,7 @@ _REFUSED: Mapping[str, tuple[str, frozenset[str]]] = {
     "replay": ("it shows the host in FILE", frozenset({"demo", "root", "connect"})),
     "watch --keep": (
         "it acts on the watch of this machine",
-        frozenset({"demo", "root", "readonly"}),
+        frozenset({"demo", "root", "readonly", "connect"}),
     ),
 }
 """By command: the options that it refuses, and why."""

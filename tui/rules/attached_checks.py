@@ -49,7 +49,7 @@ def check(gpu: Gpu, view: HostView, uses: DeviceUses) -> Check | None:
     if keyboard and not uses.builtin_keyboard and not any(_keyboards(filter(None, others))):
         return Check(
             ID, gpu.address, "warn",
-            f"the keyboard {keyboard} is plugged into the card, and the host has no other",
+            f"the keyboard {keyboard} is plugged into the card, and no other one was found",
             "plug it in elsewhere, unless it is for the guest",
         )  # fmt: skip
     return Check(ID, gpu.address, "pass", "the host uses nothing that is plugged into the card")

@@ -25,8 +25,8 @@ from tui.rules.change import Change, all_read, never_read
 
 
 class Changed(NamedTuple):
-    """What one sample has changed: the view, and the addresses of the cards that have another
-    owner; with the ``events`` that are new since the sample before it, newest first."""
+    """What samples of one moment have changed: the view, and the addresses of the cards that have
+    another owner; with the ``events`` that are new since those before, newest first."""
 
     before: HostView
     after: HostView

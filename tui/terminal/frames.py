@@ -77,7 +77,8 @@ class FramedScreen(Screen[None]):
         done first, that is done at once: what they ask for would pass through three queues, and a
         third of the CPU that a reading takes is spent there."""
         widgets = self._compositor.visible_widgets.keys()
-        if self.app._batch_count or not self.is_current or any(map(_has_more_to_do, widgets)):
+        everything = self.walk_children(Widget, with_self=True)  # one may be hidden until now
+        if self.app._batch_count or not self.is_current or any(map(_has_more_to_do, everything)):
             return
         drawn = {widget for widget in widgets if widget._repaint_required}
         for widget in drawn:

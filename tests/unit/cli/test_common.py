@@ -27,7 +27,7 @@ COMMANDS = (
 )  # fmt: skip
 
 REFUSED = {
-    "watch --keep": {"--demo", "--root", "--readonly"},
+    "watch --keep": {"--demo", "--root", "--readonly", "--connect"},
     "capture x": {"--demo"},
     "replay x": {"--demo", "--root", "--connect"},
 }

@@ -79,7 +79,7 @@ def test_what_cannot_be_read_is_a_doubt() -> None:
 def test_the_last_keyboard_is_a_warning() -> None:
     check = found(KEYBOARD)
     assert (check.verdict, check.why) == (
-        "warn", "the keyboard 3-1 is plugged into the card, and the host has no other"
+        "warn", "the keyboard 3-1 is plugged into the card, and no other one was found"
     )  # fmt: skip
     assert found(KEYBOARD, board=(MOUSE,)).verdict == "warn"
     assert found(KEYBOARD, board=(KEYBOARD,)).verdict == "pass"

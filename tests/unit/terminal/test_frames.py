@@ -36,7 +36,9 @@ class Sides(FramedScreen):
     def compose(self) -> ComposeResult:
         yield Measure(id="one")
         yield Measure(id="two")
-        yield Input()
+        still = Input()
+        still.cursor_blink = False
+        yield still
 
     def show(self) -> None:
         self.query_one("#one").styles.width = 20
@@ -93,7 +95,8 @@ async def test_cells_that_changed_are_written_at_once_and_once() -> None:
         app.frames.clear()
         screen = app.screen
         assert isinstance(screen, Sides)
-        assert screen.is_settled
+        while not screen.is_settled:
+            await pilot.pause()
         screen.query_one("#one", Measure).paint([line("7")])
         screen.write_drawn()
         assert app.frames == [[(40, 7)]]
