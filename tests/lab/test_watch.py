@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import pwd
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -73,17 +74,22 @@ def teller() -> Iterator[None]:
     """A program for ``on_event``."""
     HEARD.mkdir(mode=0o777)
     HEARD.chmod(0o777)
-    TELLER.write_text(f'#!/bin/sh\nread -r line\necho "$(id -un) $line" >>{HEARD}/events\n')
+    told = '"$(id -un) $(cat /proc/self/cgroup) $line"'
+    TELLER.write_text(f"#!/bin/sh\nread -r line\necho {told} >>{HEARD}/events\n")
     TELLER.chmod(0o755)
     yield
     TELLER.unlink()
 
 
 def heard() -> list[tuple[str, dict[str, Any]]]:
-    """Who got which events, oldest first."""
-    lines = (HEARD / "events").read_text().splitlines()
-    pairs = (line.split(" ", 1) for line in lines)
-    return [(user, json.loads(text)) for user, text in pairs]
+    """Who got which events, oldest first; each in a scope of that user's slice."""
+    found = []
+    for line in (HEARD / "events").read_text().splitlines():
+        user, group, text = line.split(" ", 2)
+        slice = f"0::/user.slice/user-{pwd.getpwnam(user).pw_uid}.slice/"
+        assert group.startswith(slice) and group.endswith(".scope"), group
+        found.append((user, json.loads(text)))
+    return found
 
 
 @pytest.fixture(scope="module")
