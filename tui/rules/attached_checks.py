@@ -39,7 +39,7 @@ def check(gpu: Gpu, view: HostView, uses: DeviceUses) -> Check | None:
     if used:
         return Check(
             ID, gpu.address, "fail", f"the host uses what is plugged into the card: {listed(used)}",
-            "plug it in elsewhere, or have the host stop using it",
+            "plug it into another port, or have the host stop using it",
         )  # fmt: skip
     unknown = [f"{what} ({use.address})" for use in mine for what in use.unreadable]
     if unknown:
@@ -50,7 +50,7 @@ def check(gpu: Gpu, view: HostView, uses: DeviceUses) -> Check | None:
         return Check(
             ID, gpu.address, "warn",
             f"the keyboard {keyboard} is plugged into the card, and no other one was found",
-            "plug it in elsewhere, unless it is for the guest",
+            "plug it into another port, unless it is for the guest",
         )  # fmt: skip
     return Check(ID, gpu.address, "pass", "the host uses nothing that is plugged into the card")
 

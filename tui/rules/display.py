@@ -37,10 +37,12 @@ def by_connectors(gpu: Gpu, functions: Iterable[PciFunction], view: HostView) ->
     functions = tuple(functions)
     others = [other for other in view.gpus if other.address not in gpu.viability.moves]
     # Old Radeons and Intel graphics have a second function, and boot with the first, a VGA one.
-    elsewhere = any(f.class_code.startswith(VGA) for f in functions) or any(
+    shown_by_another = any(f.class_code.startswith(VGA) for f in functions) or any(
         other.function.picture for other in others
     )
-    lit = next((f for f in functions if _may_have_screen(f, elsewhere=elsewhere)), None)
+    lit = next(
+        (f for f in functions if _may_have_screen(f, shown_by_another=shown_by_another)), None
+    )
     if lit is None:
         return None
     what = "the card" if lit is gpu.function else f"{lit.address}, which moves with it,"
@@ -62,11 +64,11 @@ def _is_dark(function: PciFunction) -> bool:
     return not function.picture
 
 
-def _may_have_screen(function: PciFunction, *, elsewhere: bool) -> bool:
+def _may_have_screen(function: PciFunction, *, shown_by_another: bool) -> bool:
     """Whether the host may show a picture through a function that has no boot_vga. Without a
-    driver it may still show the firmware's, unless the host has one ``elsewhere``."""
+    driver it may still show the firmware's, unless that is ``shown_by_another``."""
     if not function.class_code.startswith(OTHER_DISPLAY) or function.picture is False:
         return False
     if function.driver is None:
-        return "driver" in function.unreadable or not elsewhere
+        return "driver" in function.unreadable or not shown_by_another
     return is_host_driver(function.driver)
