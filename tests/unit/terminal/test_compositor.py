@@ -10,6 +10,8 @@ from textual.containers import Container
 from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 
 from tests.ui.rig import until
 from tui.terminal.app import TerminalScreen
@@ -113,3 +115,43 @@ async def test_what_covers_a_changed_row_stays_in_front() -> None:
         assert rows[2] == "*" * 15 + "a" * 10 + "*" * 15
         for y, x, text in app.pieces:
             assert rows[y][x : x + len(text)] == text
+
+
+@pytest.mark.parametrize("framed", [False, True])
+async def test_rows_of_a_canvas_are_those_that_textual_would_frame(framed: bool) -> None:
+    app = Overlapping()
+    async with app.run_test(size=(40, 8)) as pilot:
+        await app.prepare(pilot)
+        canvas = app.query_one("#left", Canvas)
+        if framed:
+            canvas.styles.border = ("round", "green")
+        await pilot.pause()
+        text = "ab ▒⣿ 漢字 -"
+        canvas.paint([line(text), line(""), line(text[::-1])])
+        width, height = canvas.outer_size
+        crops = [
+            Region(x, y, wide, tall)
+            for x in (0, 1, 2)
+            for y in range(height)
+            for wide in {1, 2, width - x, width - 2 * x}
+            for tall in range(1, height - y + 1)
+            if wide > 0
+        ]
+        for crop in crops:
+            assert drawn(canvas.render_lines(crop)) == drawn(ScrollView.render_lines(canvas, crop))
+
+
+def drawn(rows: list[Strip]) -> list[list[tuple[str, object, object]]]:
+    """What each row shows: characters and their colours."""
+    return [
+        [
+            (
+                character,
+                segment.style and segment.style.color,
+                segment.style and segment.style.bgcolor,
+            )
+            for segment in row
+            for character in segment.text
+        ]
+        for row in rows
+    ]
