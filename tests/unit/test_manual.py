@@ -274,6 +274,12 @@ complete_words() {{
 """
 
 
+def test_a_parser_made_after_the_completions_knows_nothing_of_them() -> None:
+    completions.made()
+    for each in walk(make_parser(FAMILIES)):
+        assert [a.dest for a in each._actions if a.dest == "demo" and a.choices is not None] == []
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,7 +92,6 @@ def without_command(argv: Sequence[str]) -> argparse.Namespace | None:
     return arguments
 
 
-@cache
 def common_options(command: str) -> CommandParser:
     """The common options, as a parent of a command's parser. Its help leaves out those without an
     effect on it."""
