@@ -13,17 +13,20 @@ from tui.swap import launch
 PROMPT = "Password of nobody: "
 TOOL = f"""
 trap 'stty echo; exit 1' INT TERM
-stty -echo; printf '{PROMPT}' >&2; read -r word; stty echo; printf 'thanks, pid %s\\n' $$ >&2
+stty -echo; printf '{PROMPT}' >&2
+until read -r -t 0.2 word; do [ $? -gt 128 ] || exit 1; done
+stty echo; printf 'thanks, pid %s\\n' $$ >&2
 echo '{{"id": "first"}}'
 """
-"""Asks for a password on the terminal, as sudo does."""
+"""Asks for a password on the terminal, as sudo does. A shell that is interrupted right before
+read(2) runs its trap after it, so it reads for a moment at a time."""
 
 
 class AskingMover(FakeMover):
     """A mover that asks on the terminal before it begins, like the real one."""
 
     def begin(self, request: SwapRequest) -> str:
-        launch.ELEVATION_COMMANDS["sudo"] = ("sh", "-c", TOOL)
+        launch.ELEVATION_COMMANDS["sudo"] = ("bash", "-c", TOOL)
         return launch.launch_elevated(request, "sudo")
 
 

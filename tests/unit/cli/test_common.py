@@ -39,10 +39,12 @@ CELLS = [
 ]
 
 
+PARSER = make_parser(FAMILIES)
+
+
 def test_every_command_and_option_is_tried() -> None:
-    parser = make_parser(FAMILIES)
-    assert {words.split()[0] for words in COMMANDS if words} == set(parser.get_default("commands"))
-    known = {name for action in parser._actions for name in action.option_strings}
+    assert {words.split()[0] for words in COMMANDS if words} == set(PARSER.get_default("commands"))
+    known = {name for action in PARSER._actions for name in action.option_strings}
     assert set(OPTIONS) == known - {"-h", "--help", "--version"}
 
 
@@ -53,7 +55,7 @@ def test_an_option_is_taken_or_refused_before_and_after_the_command(
     words, option = command.split(), OPTIONS[name]
     for given in ([*option, *words], [*words, *option]):
         if taken:
-            assert complaint(make_parser(FAMILIES).parse_args(given)) is None
+            assert complaint(PARSER.parse_args(given)) is None
             continue
         assert main(given) == 2
         out, errors = capfd.readouterr()
