@@ -53,6 +53,10 @@ class Names:
             self._known[key] = found
         return found
 
+    def release(self) -> None:
+        """Free what was read of pci.ids; a function that is new will read it again."""
+        self._ids.release()
+
 
 class PciIds:
     """The first pci.ids file (https://pci-ids.ucw.cz) in the ``trees``.
@@ -73,6 +77,11 @@ class PciIds:
         if key not in self._found:
             self._found[key] = self._search(vendor, device)
         return self._found[key]
+
+    def release(self) -> None:
+        """Free the text, which has 1.5 MiB. Names that were looked up stay known."""
+        self._text = None
+        self._vendors.clear()
 
     def _search(self, vendor: str, device: str) -> tuple[str | None, str | None]:
         if self._text is None:

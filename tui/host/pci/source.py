@@ -46,6 +46,7 @@ class PciSource:
             for address in self._addresses()
         )
         functions = [function for function in read if function is not None]
+        self._names.release()
         if copied:
             self._listed_drivers = drivers_by_address(self._root)
             functions = with_drivers(functions, self._listed_drivers, self._devices)

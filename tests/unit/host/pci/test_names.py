@@ -56,6 +56,15 @@ def test_ids_are_found(
         assert ids.names(vendor, device) == (name, vendor_name)
 
 
+def test_what_was_released_is_read_again_for_new_ids_only(ids: PciIds, tmp_path: Path) -> None:
+    assert ids.names("10de", "2684")[0] == "AD102 [GeForce RTX 4090]"
+    (tmp_path / "pci.ids").write_text("10de  NVIDIA\n\t2684  Other\n\t2704  New\n")
+    assert ids.names("10de", "2704")[0] == "AD103 [GeForce RTX 4080]"
+    ids.release()
+    assert ids.names("10de", "2684")[0] == "AD102 [GeForce RTX 4090]"
+    assert ids.names("10de", "2783") == (None, "NVIDIA")
+
+
 def test_the_first_vendor_of_a_file_counts(tmp_path: Path) -> None:
     (tmp_path / "pci.ids").write_text("10de  NVIDIA\n\t0001  One")
     assert PciIds([PlainTree(tmp_path)], ["pci.ids"]).names("10de", "0001") == ("One", "NVIDIA")

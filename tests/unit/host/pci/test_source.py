@@ -365,6 +365,18 @@ def test_attributes_that_take_the_device_lock_are_never_opened(machine: Machine)
     assert not [path for path in paths if path.endswith(LOCKED)]
 
 
+def test_pci_ids_is_read_for_what_is_new_only(machine: Machine) -> None:
+    (machine.root / "usr/share/misc").mkdir(parents=True)
+    (machine.root / "usr/share/misc/pci.ids").write_text("10de  NVIDIA\n\t2684  AD102\n")
+    pci = PciSource(PlainTree(machine.root))
+    for wanted in (1, 0, 1):
+        with opened() as paths:
+            pci.read()
+        assert len([path for path in paths if path.endswith("misc/pci.ids")]) == wanted
+        if not wanted:
+            add_function(machine.sys, {**GPU, "addr": "0000:05:00.0", "device": "2783"})
+
+
 @pytest.mark.parametrize("status", ["suspended", "suspending", "resuming", "error", "unsupported"])
 def test_a_card_that_may_sleep_is_not_asked_for_its_link(machine: Machine, status: str) -> None:
     machine.status(status)
