@@ -19,10 +19,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 USER, UID = "player", 1234
-HOME = Path("/srv")
-"""The user's home in the sandbox."""
-ROOTS_HOME = Path("/media")
-"""Root's, by the sandbox's passwd(5)."""
+HOME, ROOTS_HOME, *_ = (
+    place for place in map(Path, ("/srv", "/media", "/mnt")) if not ROOT.is_relative_to(place)
+)
+"""The user's home in the sandbox, and root's by its passwd(5): not where this checkout is."""
 
 SUDOERS = f"""
 Defaults env_reset, !secure_path
@@ -107,17 +107,18 @@ class Sandbox:
 def _opened(folder: Path) -> str:
     """A script that lets an ordinary user reach the interpreter and this checkout, where they
     lie below a folder that is closed to others, as root's home is."""
-    needed = [Path(sys.base_prefix).resolve(), ROOT]
-    lines = []
-    for number, place in enumerate(needed):
-        closed = next((p for p in reversed(place.parents) if not p.stat().st_mode & 0o001), None)
-        if closed is not None:
-            kept = folder / f"kept-{number}"
-            kept.mkdir()
-            lines += [
-                f"mount --bind {place} {kept}", f"mount -t tmpfs -o mode=755 tmpfs {closed}",
-                f"mkdir -p {place}", f"mount --bind {kept} {place}",
-            ]  # fmt: skip
+    kept: dict[Path, Path] = {}
+    closed: set[Path] = set()
+    for number, place in enumerate((Path(sys.base_prefix).resolve(), ROOT)):
+        outermost = next((p for p in reversed(place.parents) if not p.stat().st_mode & 0o001), None)
+        if outermost is not None:
+            closed.add(outermost)
+            kept[place] = folder / f"kept-{number}"
+            kept[place].mkdir()
+    lines = [f"mount --bind {place} {aside}" for place, aside in kept.items()]
+    lines += [f"mount -t tmpfs -o mode=755 tmpfs {place}" for place in closed]
+    for place, aside in kept.items():
+        lines += [f"mkdir -p {place}", f"mount --bind {aside} {place}"]
     return "\n".join(lines)
 
 
