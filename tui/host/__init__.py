@@ -138,7 +138,7 @@ class CardKeeper(Protocol):
         ...
 
     def keep(self, pending: str) -> None:
-        """Ask the watch to keep the card of the return with that id. May block. Raises
+        """Ask the watch to cancel the return with that id and keep the card. May block. Raises
         ``HostError``."""
         ...
 
@@ -153,20 +153,20 @@ class NoKeeper:
 
 
 class WatchHistory(Protocol):
-    """What a watch keeps of the readings. Each method may block, and is called on one thread.
-    ``None``: no watch keeps them."""
+    """The readings that a watch has kept. Each method may block, is called on one thread, and
+    returns ``None`` if no watch keeps any."""
 
     def newest(self) -> PastReadings | None:
-        """The last minutes, quickly."""
+        """Return the last few minutes, quickly."""
         ...
 
     def everything(self) -> PastReadings | None:
-        """The last 24 hours as of now."""
+        """Return the last 24 hours, as of now."""
         ...
 
 
 class EmptySource:
-    """The source of something that a host has none of; ``sentence`` says so."""
+    """A source of something that the host does not have; ``sentence`` says so."""
 
     def __init__(self, sentence: str) -> None:
         self._sentence = sentence
@@ -182,7 +182,7 @@ class EmptySource:
 
 
 def _none(sentence: str) -> Any:
-    """A source of a host that has nothing to read, with the reason."""
+    """A field whose default source has nothing to read; ``sentence`` says why."""
     return field(default_factory=lambda: EmptySource(sentence))
 
 
@@ -197,13 +197,13 @@ class Host(Struct, frozen=True):
     """The sources of one host, and what can be done to it.
 
     ``banner`` is on every screen when the host is not the real one. ``now`` is the clock that
-    stamps the readings. ``reopen`` opens the same host once more, for readings next to this one's.
+    stamps the readings. ``reopen`` opens the same host again, for readings alongside this one's.
     ``set_demand`` tells the sources what is on screen and which cards are reserved; it returns at
     once. ``calls`` counts the calls to NVML, libvirt and the guest agent. ``uses`` finds what the
-    host uses of some functions, for a plan and never while sampling; it may block, and never
-    raises. ``files`` is what is known of files that definitions name, also for checks only.
+    host uses the given functions for, for a plan and never while sampling; it may block, and never
+    raises. ``files`` finds out about files that definitions name, again only for checks.
     ``root`` has the host's files, if they exist. ``history`` is that of the watch, ``None`` if
-    this host can have none.
+    this host cannot have one.
     """
 
     facts: Source[HostFacts]
@@ -236,8 +236,8 @@ class Host(Struct, frozen=True):
     now: Callable[[], datetime] = CLOCK.now
 
     def opened_again(self) -> Host:
-        """The same host for readings next to this one's, or this one if it cannot be opened once
-        more."""
+        """Return the same host for readings alongside this one's, or this one if it cannot be
+        opened again."""
         return self.reopen() if self.reopen is not None else self
 
     def as_readonly(self) -> Host:

@@ -65,7 +65,7 @@ def captured_host(path: str, expects: str = EXPECTS) -> Host:
 
 
 def host_in(root: Tree, label: str) -> Host:
-    """Return the captured host in a tree, which has passed no check yet."""
+    """Return the captured host in a tree that has not been checked yet."""
     pci = PciSource(root)
     return Host(
         facts=FactsSource(root),
@@ -89,7 +89,7 @@ def host_in(root: Tree, label: str) -> Host:
 
 
 class CapturedInspector:
-    """Tells what the capture says about readiness; a capture has no processes."""
+    """Reports readiness from the capture; a capture has no processes."""
 
     def __init__(self, root: Tree) -> None:
         self._root = root
@@ -260,7 +260,7 @@ def _check_devices(root: CapturedRoot, devices: Sequence[str], shown: str) -> No
 
 
 def _is_file(root: CapturedRoot, name: str) -> bool:
-    """Whether it is certainly no folder; what we may not access could be one."""
+    """Whether it is certainly not a folder; what we may not access could be one."""
     try:
         return not stat.S_ISDIR(root.mode(name))
     except OSError:

@@ -45,7 +45,7 @@ class Confined:
     """A directory that somebody else has written.
 
     ``path`` is a path on this machine and may lead anywhere: the user chose it. Raises ``OSError``
-    if it is no directory.
+    if it is not a directory.
     """
 
     __slots__ = ("_path", "_root")
@@ -205,7 +205,7 @@ def resolve(root: int, path: str, follow: bool) -> int:
     """Resolve by openat2, else by walking.
 
     openat2 is missing before Linux 5.6 and in sandboxes that do not know the call, and gives up on
-    a machine that renames all the time.
+    a machine that renames files all the time.
     """
     try:
         return resolve_by_openat2(root, path, follow)

@@ -21,7 +21,7 @@ class GuestControl(Protocol):
 
     Domains are named by UUID; ``name`` is the raw name that the user saw, and a domain that now has
     another name is left alone. Every method may block as long as libvirt does. Raises ``HostError``
-    if nothing was done, ``Unsettled`` if it was done half way or the outcome is not known.
+    if nothing was done, ``Unsettled`` if it was left half done or the outcome is not known.
     """
 
     @property

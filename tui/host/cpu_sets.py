@@ -17,8 +17,8 @@ _PART = re.compile(r"\s*(\^?)([0-9]{1,9})(?:-([0-9]{1,9}))?\s*")
 def cpu_set(text: str | None) -> CpuSet | None:
     """Parse ``0-3,8``, as the kernel writes it, or libvirt with its ``^2`` for "without 2".
 
-    ``None`` if there is nothing, if it is no set, if it is longer than ``TEXT_LIMIT``, or if it has
-    a number from ``CPU_LIMIT`` on.
+    ``None`` if the text is empty, is not a set, is longer than ``TEXT_LIMIT``, or has a number of
+    ``CPU_LIMIT`` or more.
     """
     if text is not None and len(text) > TEXT_LIMIT:
         return None

@@ -1,4 +1,4 @@
-"""The layout of the processor: which CPUs are threads of one core, and which are set apart.
+"""The layout of the processor: which CPUs are threads of one core, and which are isolated.
 
 From sys/devices/system/cpu (kernel: Documentation/ABI/stable/sysfs-devices-system-cpu).
 """
@@ -13,7 +13,7 @@ CPUS = "sys/devices/system/cpu"
 
 
 def cpu_topology(root: Tree) -> CpuTopology | None:
-    """Read the layout of the online CPUs; ``None`` if it is not there, or not all of it."""
+    """Read the layout of the online CPUs; ``None`` if it is missing or incomplete."""
     online = cpu_set(text_of(root, f"{CPUS}/online").strip())
     if online is None:
         return None

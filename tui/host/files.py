@@ -1,7 +1,7 @@
 """Files of this machine that a guest's definition names: ROMs and shared memory.
 
 Anybody who may define a domain names them, so only regular files are opened, without
-blocking, after a look at what each is. A file server that is gone costs a bounded time.
+blocking, after a check of what each is. A file server that is gone costs a bounded time.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ TIMEOUT_S = 2.0
 
 FILES_LIMIT = 64
 HEAD = 64 << 10
-"""Files to look at, and bytes of one that are read."""
+"""Files to check, and bytes of one that are read."""
 
 MAPS_LIMIT = 4 << 20
 """Bytes of one /proc/PID/maps; a line has about a hundred."""
 
 KERNEL_FOLDERS = ("/proc/", "/sys/", "/dev/")
-"""Folders with files of the kernel's. Reading some wakes a card, or takes what others wait for."""
+"""Folders with the kernel's files. Reading some wakes a card, or consumes data meant for others."""
 
 _HEADER = b"NVGI"
 _SIGNATURE, _PCIR = b"\x55\xaa", b"PCIR"
 
 
 def file_facts(paths: Collection[str]) -> Mapping[str, FileFacts]:
-    """Return what is known of the files; never raises."""
+    """Return what is known about the files; never raises."""
     found: dict[str, FileFacts] = {}
     wanted = [path for path in dict.fromkeys(paths) if path.startswith("/") and "\0" not in path]
 
@@ -52,7 +52,7 @@ def file_facts(paths: Collection[str]) -> Mapping[str, FileFacts]:
         for path, names in mapped.items():
             found[path] = replace(found[path], mapped_by=names)
 
-    with suppress(TimeoutError, OSError):  # what was not looked at is unknown
+    with suppress(TimeoutError, OSError):  # files that were not reached are unknown
         within(TIMEOUT_S, look)
     return {path: found.get(path, FileFacts("unknown")) for path in paths}
 

@@ -1,8 +1,8 @@
-"""Follows the files of a folder without looking at them all the time.
+"""Watches the files of a folder without polling them.
 
-The kernel tells when a file is made, replaced or removed (inotify(7)). Where it does not, because
-the user has no watches left or even the folder around it does not exist, the folder counts as
-changed every ``POLL_S``.
+The kernel reports when a file is created, replaced or removed (inotify(7)). Where it does not,
+because the user has no watches left or the parent folder does not exist either, the folder counts
+as changed every ``POLL_S``.
 
 inotify is called through ctypes: it takes three calls, while inotify_simple has no types and runs
 ldconfig or a compiler to find libc, and watchdog and watchfiles bring threads of their own, 10 ms
@@ -24,10 +24,10 @@ from typing import Self
 from tui.host import Wake
 
 POLL_S = 0.1
-"""Seconds between two looks at a folder whose changes nobody tells."""
+"""Seconds between two checks of a folder whose changes the kernel does not report."""
 
 EVENTS_SIZE = 4096
-"""Bytes to read at once; they say what has changed, which is not of interest."""
+"""Bytes to read at once; what they say about the change is ignored."""
 
 _CHANGE = 0x3C0
 """IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE and IN_DELETE of linux/inotify.h."""
@@ -42,8 +42,8 @@ _libc = ctypes.CDLL(None)
 
 
 class FolderChanges:
-    """The changes of ``folder`` from now on; it may not exist yet. ``poke`` is for any thread, the
-    rest for one, which leaves the context."""
+    """The changes of ``folder`` from now on; it may not exist yet. ``poke`` may be called from any
+    thread, the rest from a single one, which also leaves the context."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -76,15 +76,15 @@ class FolderChanges:
         return bool(ready) or not told
 
     def poke(self) -> None:
-        """End the present wait, or the next one."""
-        with contextlib.suppress(OSError):  # it has ended, or has been poked often
+        """End the current wait, or the next one."""
+        with contextlib.suppress(OSError):  # closed, or poked so often that the buffer is full
             self._poke.send(b"\0", socket.MSG_DONTWAIT)
 
     def _listen(self) -> bool:
-        """Have the kernel tell the next change; return whether it will.
+        """Have the kernel report the next change; return whether it will.
 
-        To ask again changes nothing for a folder that is known, and finds one that was made since.
-        Until it is made, the folder around it tells that.
+        Asking again changes nothing for a folder that is watched, and finds one created since.
+        Until then, its parent folder is watched for its creation.
         """
         if self._add(self._folder, _CHANGE | _END):
             return True
@@ -110,7 +110,7 @@ class FolderWatch:
         thread.start()
 
     def look_every(self, seconds: float | None) -> None:
-        """Look at the version that often as well: it depends on more than the folder."""
+        """Check the version that often as well: it depends on more than the folder."""
         if seconds != self._every_s:
             self._every_s = seconds
             self._changes.poke()

@@ -28,7 +28,7 @@ CALLED = tuple(
 
 FILES_LIMIT, ENTRIES_LIMIT = 64, 512
 DEPTH_LIMIT = 5
-"""Files to read, entries to look at, and folders within folders: qemu.d/GUEST/prepare/begin is a
+"""Files to read, entries to check, and folders within folders: qemu.d/GUEST/prepare/begin is a
 common layout."""
 
 LINES_LIMIT, LINE_LIMIT = 2048, 512
@@ -69,10 +69,10 @@ def _shown(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _called(root: Tree) -> Iterator[str]:
-    """Yield the scripts that hooks call; once, where /bin is a link to /usr/bin."""
+    """Yield the scripts that hooks call; each once, even where /bin is a link to /usr/bin."""
     try:
         root.target("bin")
-    except OSError:  # it is no link
+    except OSError:  # not a link
         yield from CALLED
     else:
         yield from (name for name in CALLED if not name.startswith("bin/"))

@@ -21,7 +21,7 @@ SUSPEND_GRACE = 30.0
 """Seconds that a released card gets to fall asleep; drivers wait about 15."""
 
 HOLD_ANYWAY = 600.0
-"""Seconds for which a card that did not fall asleep is held, idle or not."""
+"""Seconds for which a card that did not fall asleep is held, whether idle or not."""
 
 
 class RuntimePower(Struct, frozen=True):

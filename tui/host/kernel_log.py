@@ -1,4 +1,4 @@
-"""The kernel's log, as it is written: what it says about cards, ports, the IOMMU and vfio.
+"""The kernel's log, followed as it is written: what it says about cards, ports, the IOMMU and vfio.
 
 /dev/kmsg (kernel: Documentation/ABI/testing/dev-kmsg) gives one record per read(2), and EPIPE where
 records were overwritten before they were read. It is read from its end, so only what happens while
@@ -30,17 +30,17 @@ from tui.rules.kernel_log import NO_RIGHT
 DEVICE = "/dev/kmsg"
 
 RECORD_BYTES = 8192
-"""Bytes of a record with everything around it (kernel: CONSOLE_EXT_LOG_MAX). One that is longer
-fails with EINVAL and counts as lost."""
+"""Bytes of a record, prefix and properties included (kernel: CONSOLE_EXT_LOG_MAX). A longer
+one fails with EINVAL and counts as lost."""
 
 BURST = 500
-"""Records that are read before the reader rests, however many there are."""
+"""Records that are read before the reader rests, however many wait."""
 
 REST_S = 0.1
-"""Seconds between two bursts: they bound what a log costs that is written without end."""
+"""Seconds between two bursts: they bound the cost of a log that is written without end."""
 
 KEPT = 50
-"""Messages that a reading has, the newest ones."""
+"""Messages in a reading, the newest ones."""
 
 LOST_QUIET_S = 60.0
 """Seconds for which further lost lines are only counted."""
@@ -65,7 +65,7 @@ class Record(Struct, frozen=True):
 
 
 def record(data: bytes) -> Record | None:
-    """The record that read(2) returned; ``None`` if it is none.
+    """The record that read(2) returned; ``None`` if it is malformed.
 
     The lines after the first are properties of the device, `` KEY=value``. Unprintable bytes and
     the backslash are escaped as ``\\xNN``.
@@ -80,7 +80,7 @@ def record(data: bytes) -> Record | None:
 
 
 class Follower:
-    """Keeps what matters of the records that it is given, in order. ``clock`` gives monotonic
+    """Keeps what matters from the records that it is given, in order. ``clock`` gives monotonic
     seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -117,7 +117,7 @@ class Follower:
         return KernelMessage(found.number, line.topic.id, line.address, line.detail)
 
     def _is_news(self, what: object, quiet_s: float) -> bool:
-        """Whether this was not said within the time for which it is quiet after it."""
+        """Whether ``what`` was not reported within the time for which a report silences it."""
         now = self._clock()
         self._quiet_until = {key: end for key, end in self._quiet_until.items() if end > now}
         if what in self._quiet_until:
@@ -224,7 +224,7 @@ class KernelLogSource:
             except OSError as error:
                 self._failed = self._why(error)
                 wake()
-            except Exception as error:  # a defect of ours costs the log, and shows there
+            except Exception as error:  # a bug of ours costs only the log, and shows there
                 self._failed = f"vfiotop failed here ({type(error).__name__}); please report it"
                 wake()
             finally:

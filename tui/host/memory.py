@@ -16,11 +16,11 @@ from tui.host.tree import GONE, MACHINE, Tree, text_of
 from tui.model import HostMemory, PagePool
 
 STEP_MIB = 64
-"""What is available changes all the time; it is told in whole steps, so that equal readings are
-equal."""
+"""Available memory changes all the time; it is reported in whole steps, so that small changes make
+no new reading."""
 
 SIZES_LIMIT, NODES_LIMIT = 16, 1024
-"""Sizes of pages, and NUMA nodes, that are read."""
+"""Page sizes, and NUMA nodes, that are read."""
 
 MOUNTS_LIMIT = 1 << 20
 """Bytes of /proc/mounts; a line has about a hundred."""
@@ -70,13 +70,13 @@ class MemorySource:
         """This source holds nothing."""
 
     def _arc_mib(self) -> int:
-        """Return what ZFS gives back when memory is short, which MemAvailable leaves out."""
+        """Return the cache that ZFS frees when memory is short, which MemAvailable leaves out."""
         text = text_of(self._root, "proc/spl/kstat/zfs/arcstats")
         found = {name: int(value) for name, value in _ARC.findall(text)}
         return max(0, found.get("size", 0) - found.get("c_min", 0)) >> 20
 
     def _pools(self) -> tuple[PagePool, ...] | None:
-        """Return the pools of the host, then those of its nodes; none in a kernel without huge
+        """Return the pools of the host, then those of its nodes; none if the kernel has no huge
         pages."""
         try:
             pools = list(_pools(self._root / POOLS, None))
@@ -89,7 +89,7 @@ class MemorySource:
 
 
 def _mounted(mounts: str, default_kib: int | None) -> tuple[int, ...] | None:
-    """Return the sizes of pages for which a hugetlbfs is mounted; ``None`` without a list."""
+    """Return the page sizes for which a hugetlbfs is mounted; ``None`` without a list."""
     if not mounts.strip():
         return None
     sizes = set()
@@ -127,5 +127,5 @@ def _names(tree: Tree, name: str, limit: int) -> list[str]:
 
 
 def _in_steps(mib: int) -> int:
-    """Round up, so that what is available is never refused for the steps."""
+    """Round up, so that the steps never make memory look short."""
     return -(-mib // STEP_MIB) * STEP_MIB

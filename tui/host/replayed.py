@@ -1,4 +1,4 @@
-"""A recording of a host: the history of its watch, with the host's own facts if they were captured
+"""A recording of a host: the history of its watch, and the host's own facts if they were captured
 with it.
 
 The host stands at the end of the recording: its clock does, and what a card or a guest was then is
@@ -67,7 +67,7 @@ _NOT_CAPTURED = (
 """The attributes of a card of which only the history is known."""
 
 _CPU, _WAIT = "cpu", "wait."
-"""The series of a guest: its load, and what the one of each vCPU's wait begins with."""
+"""The series of a guest: its load, and the prefix of those with each vCPU's wait."""
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -75,7 +75,7 @@ P = TypeVar("P")
 
 class Replayed(NamedTuple):
     """A host at the end of a recording. ``card`` and ``guest`` are the guest's card and the UUID of
-    the guest as far as only the history tells them."""
+    the guest; they are known only from a history without its host."""
 
     host: Host
     card: str | None = None
@@ -110,7 +110,7 @@ def _bare_folder(path: str) -> Confined | None:
     try:
         folder = Confined(path)
         return folder if segments_among(folder.names()) else None
-    except (OSError, ValueError):  # no directory, or a NUL: what else it may be is seen later
+    except (OSError, ValueError):  # not a directory, or a NUL: other kinds are tried later
         return None
 
 
@@ -129,7 +129,7 @@ def _recording(folder: Tree) -> Recording:
 
 
 def banner(found: Recording) -> str:
-    """What is on every screen: when the recording ends, in the time zone of who looks at it."""
+    """What is on every screen: when the recording ends, in the time zone of whoever looks at it."""
     return f"Recorded {found.clock.now().astimezone():%Y-%m-%d %H:%M}"
 
 
@@ -137,7 +137,7 @@ def banner(found: Recording) -> str:
 
 
 class _WholePast:
-    """A history that is all there."""
+    """A history that is read completely already."""
 
     def __init__(self, past: PastReadings) -> None:
         self._past = past
@@ -168,7 +168,7 @@ class _Fixed(Generic[T]):
 def _at_end(host: Host, found: Recording) -> Host:
     """The captured host with the readings and the clock of the end of its recording."""
     gpus: tuple[PciFunction, ...] = ()
-    with suppress(HostError):  # its own source tells why
+    with suppress(HostError):  # its own source says why
         gpus = host.pci.read().gpus
     guests: Guests | None = None
     with suppress(HostError):
@@ -283,7 +283,7 @@ def _bare(found: Recording) -> Replayed:
 
 
 def _bare_domain(uuid: str, found: Recording, *, alone: bool) -> Domain:
-    """A domain that has series. Its name is in events (tui.rules.domain_events), which do not tell
+    """A domain that has series. Its name is in events (tui.rules.domain_events), which do not say
     whose they are."""
     names = {event.subject for event in found.past.events if event.text in ("started", "stopped")}
     name = names.pop() if alone and len(names) == 1 else uuid

@@ -1,9 +1,9 @@
-"""vfiotop's folder in /run: files of root's that everybody can read, and locks. The folders of the
+"""vfiotop's folder in /run: root's files, which everybody can read, and locks. The folders of the
 history follow the same rules.
 
 The folder is on a tmpfs, so a reboot empties it. A file is replaced as a whole: a reader sees the
 old one or the new one. A file or folder that belongs to somebody else is never followed and never
-believed.
+trusted.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def link_width(text: str) -> int | None:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Parse reset_method: words separated by blanks, in the order in which they are tried."""
+    """Parse reset_method: words separated by spaces, in the order in which they are tried."""
     return tuple(_matched(_WORD, word)[0] for word in text.split())
 
 

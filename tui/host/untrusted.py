@@ -13,7 +13,7 @@ _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 def clean(text: str, limit: int = NAME_LIMIT) -> str:
     """Return ``text`` without control, format (bidi overrides too) and unassigned characters.
 
-    Each run of white space becomes one blank; the result has at most ``limit`` characters and ends
+    Each run of white space becomes one space; the result has at most ``limit`` characters and ends
     with an ellipsis where it was cut. Escape sequences lose their ESC and become plain text.
     """
     text = text[: 4 * limit]
@@ -33,7 +33,7 @@ _LATIN = frozenset((*range(0xC0, 0x180), *range(0x1E00, 0x1F00)))
 """Letters beyond ASCII that mix with ASCII's: Latin-1, Extended-A, Extended Additional."""
 
 _BLANK = "\u115f\u1160\u2800"
-"""Letters and signs that are drawn as nothing."""
+"""Letters and signs that are drawn as blank."""
 
 
 def visible(text: str, limit: int = NAME_LIMIT) -> str:
@@ -42,7 +42,7 @@ def visible(text: str, limit: int = NAME_LIMIT) -> str:
     Two texts that differ never look alike, except for what is cut after ``limit`` characters, and
     for words in one foreign alphabet that look like words in another.
 
-    Escaped are control, format, unassigned and combining characters, blanks that are not between
+    Escaped are control, format, unassigned and combining characters, spaces that are not between
     two words, the backslash, and what Unicode treats as a variant of another character (NFKC). Next
     to ASCII letters, everything that may resemble one is escaped too: beyond ASCII, only accented
     Latin letters and East Asian characters remain.
@@ -71,7 +71,7 @@ def _unmistakable(character: str, *, latin: bool, inner: bool) -> bool:
     """Whether a character can be shown as it is.
 
     ``latin``: the name also has ASCII letters. ``inner``: the character is neither at an end nor
-    after a blank.
+    after a space.
     """
     if character == " ":
         return inner

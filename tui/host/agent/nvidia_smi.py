@@ -107,7 +107,7 @@ def parse(output: str, fields: Sequence[str]) -> tuple[str | None, tuple[GuestCa
 
 
 def has_rows(output: str) -> bool:
-    """Whether the output has a row of a card, whatever else is in it."""
+    """Whether the output has a row for a card, whatever else is in it."""
     return any(_is_row(line) for line in output.splitlines())
 
 
@@ -145,7 +145,7 @@ def _is_row(line: str) -> bool:
 
 
 def _value_errors(row: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the errors in the place of a row's values, each with its fields."""
+    """Return the errors in place of a row's values, each with its fields."""
     found: dict[str, list[str]] = {}
     for field, value in row.items():
         if (words := value_error(value)) is not None:

@@ -87,7 +87,7 @@ _MESSAGES = (
     ("err!", UNEXPLAINED),
     ("no devices were found", NO_CARD),
 )
-"""Messages, in lower case, that come with status 0 or 255 or in the place of a value. The more
+"""Messages, in lower case, that come with status 0 or 255 or in place of a value. The more
 specific ones come first."""
 
 _IN_BRACKETS = re.compile(r"\[[^\[\]]{1,80}\]")
@@ -101,12 +101,12 @@ _NO_SUCH_VALUE = frozenset(
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether this is a text in brackets, which stands in the place of a value."""
+    """Whether this is text in brackets, which stands in for a value."""
     return _IN_BRACKETS.fullmatch(value) is not None
 
 
 def value_error(value: str) -> str | None:
-    """Return the error in the place of a value, or ``None``.
+    """Return the error in place of a value, or ``None``.
 
     That is NVML's error in brackets, such as ``[GPU is lost]``, or ``ERR!``. ``[N/A]`` and the
     like are not errors: the card has no such value.
@@ -124,7 +124,7 @@ def remark(line: str) -> str:
 
 
 def explain(text: str) -> str | None:
-    """Return the meaning of a message of nvidia-smi in ``text``, or ``None``."""
+    """Return the meaning of an nvidia-smi message in ``text``, or ``None``."""
     lower = text[: 4 * REMARK_LIMIT].lower()
     return next((sentence for words, sentence in _MESSAGES if words in lower), None)
 

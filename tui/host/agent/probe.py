@@ -1,4 +1,4 @@
-"""Reads the cards of one running guest, as seldom as is useful.
+"""Reads the cards of one running guest, no more often than is useful.
 
 A process in the guest costs the game some time, so each reading is one short process: one request
 to the agent that starts it, and a second one when it should have exited. It leaves nothing behind,
@@ -26,7 +26,7 @@ from tui.host.agent.nvidia_smi_errors import REMARKS_LIMIT, explain, status_rema
 from tui.model import GuestCard
 
 DUTY_CYCLE = 0.02
-"""The share of time in which a process of ours may run in the guest."""
+"""The share of time for which our process may run in the guest."""
 
 MAX_INTERVAL_S = 60.0
 """Seconds between two readings of a slow guest, at most."""
@@ -152,7 +152,7 @@ class GuestProbe:
             delay = FIRST_POLL_S
 
     def _is_running(self, agent: Agent, pid: int) -> bool:
-        """Whether a program runs; an agent that does not know it was itself restarted."""
+        """Whether a program runs; if the agent does not know it, the agent was restarted."""
         try:
             return agent.outcome(pid) is None
         except AgentError as error:

@@ -32,7 +32,7 @@ SIZE_LIMIT = 64 << 20
 MEMBERS_LIMIT = 65_536
 
 NAME_LIMIT = 1024
-"""Characters of a path in an archive, and of a link's target."""
+"""Characters of a path in an archive, or of a link's target."""
 
 _GZIP = b"\x1f\x8b"
 _FILES = (tarfile.REGTYPE, tarfile.AREGTYPE)
@@ -68,7 +68,7 @@ def _member(path: str, node: Node) -> tuple[tarfile.TarInfo, bytes]:
 
 
 def size_of(path: str, node: Node) -> int:
-    """Return the most bytes that a node takes in an archive, before it is compressed."""
+    """Return the maximum size of a node in an archive, in bytes, before compression."""
     data = len(node) if isinstance(node, bytes) else 0
     named = [path, node.target] if isinstance(node, Link) else [path]
     long = any(len(name) + len(FOLDER) >= 99 or not name.isascii() for name in named)
@@ -91,7 +91,7 @@ def is_storable(path: str) -> bool:
 
 
 def open_archive(path: str) -> MemoryTree | None:
-    """Return the tree in the archive at ``path``; ``None`` if that is no regular file.
+    """Return the tree in the archive at ``path``; ``None`` if that is not a regular file.
 
     Raises ``OSError`` and ``BadArchive``.
     """
@@ -188,7 +188,7 @@ def _path(name: str) -> str:
 
 
 def _check_link(path: str, target: str) -> None:
-    """Raise ``BadArchive`` if a link could lead out, or its target is no path."""
+    """Raise ``BadArchive`` if a link could lead out, or its target is not a path."""
     if not target or len(target) > NAME_LIMIT or not _is_plain(target):
         raise BadArchive(f"{clean(path)} is a link to something that is no path")
     depth = path.count("/")
@@ -201,7 +201,7 @@ def _check_link(path: str, target: str) -> None:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether there is no control, format, private or unassigned character, and no surrogate."""
+    """Whether it has no control, format, private or unassigned character, and no surrogate."""
     return (text.isascii() and text.isprintable()) or not any(
         unicodedata.category(c)[0] == "C" for c in text
     )

@@ -1,4 +1,4 @@
-"""One capture of a host: its files, redacted, with pages for people beside them."""
+"""One capture of a host: its files, redacted, along with pages for people to read."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HISTORY_S = 20.0
 _SILENT = "libvirt, at another place than usual, does not answer"
 
 JOURNAL = str(journal.JOURNAL).lstrip("/")
-"""In the archive."""
+"""The journal's path in the archive."""
 
 KERNEL_EVENTS = "KERNEL-EVENTS"
 
@@ -57,7 +57,7 @@ and times; the text of its events has the same replacements as the rest.
 
 class Capture(Struct, frozen=True):
     """An archive, what was replaced in it by kind, and why something is not in it. ``history`` says
-    what it has of the history, ``None`` if that is nothing."""
+    how much of the history it has, ``None`` if it has none."""
 
     archive: bytes
     files: int
@@ -97,17 +97,17 @@ def capture(source: Tree, uri: str, *, redact: bool = True) -> Capture:
 
 
 def _may_be_told(sentence: str, redact: bool) -> bool:
-    """Whether a sentence names no machine and no user of a connection."""
+    """Whether a sentence names no machine and no user that a URI connects to."""
     return not redact or "://" not in sentence.replace(libvirt_uri.SYSTEM, "")
 
 
 def machine() -> Tree:
-    """Return this machine's files, of which nothing but regular files is ever opened."""
+    """Return this machine's files, of which only regular files are ever opened."""
     return Confined("/")
 
 
 def _libvirt(uri: str) -> tuple[str, list[StoredDomain]]:
-    """Ask libvirt. Raises ``HostError``, also without libvirt's library and if it hangs."""
+    """Ask libvirt. Raises ``HostError``, also if its library is missing or it hangs."""
     try:
         from tui.host.libvirt.source import stored_domains  # noqa: PLC0415 - needs the library
 
@@ -119,7 +119,7 @@ def _libvirt(uri: str) -> tuple[str, list[StoredDomain]]:
 
 
 def _journal(source: Tree, stand_ins: StandIns | None, lacking: dict[str, str]) -> dict[str, Node]:
-    """Return the journal of the last swap since boot; a captured host's is not believed."""
+    """Return the journal of the last swap since boot; a captured host's is not trusted."""
     if source.is_copied:
         return {}
     try:
@@ -134,7 +134,7 @@ def _journal(source: Tree, stand_ins: StandIns | None, lacking: dict[str, str]) 
 
 
 def _kernel_events(source: Tree, lacking: dict[str, str]) -> dict[str, Node]:
-    """Return what the kernel has said since boot; a captured host's is not this kernel's."""
+    """Return what this kernel has logged since boot; nothing for a captured host."""
     if source.is_copied:
         return {}
     try:
@@ -147,7 +147,7 @@ def _kernel_events(source: Tree, lacking: dict[str, str]) -> dict[str, Node]:
 def _history(
     source: Tree, stand_ins: StandIns, lacking: dict[str, str], *, redact: bool
 ) -> tuple[str | None, dict[str, bytes]]:
-    """Return what of the history is in the capture, and its files."""
+    """Return how much of the history is in the capture, and its files."""
     try:
         entries = within(HISTORY_S, lambda: past.history(source))
     except (HostError, OSError) as error:  # TimeoutError is an OSError
@@ -160,13 +160,13 @@ def _history(
     change = past.redacted if redact else past.without_secrets_in
     try:
         return past.told(kept), past.files(change(kept, stand_ins))
-    except Exception as error:  # a fault of ours must neither tell nor end anything
+    except Exception as error:  # a bug here must not leak data or end the capture
         lacking[FOLDER] = f"it cannot be redacted: {type(error).__name__}"
         return None, {}
 
 
 def _versions(recording: HostFiles, libvirt: str | None) -> str:
-    """Return the versions of what takes part, one a line."""
+    """Return the versions of the software involved, one a line."""
     driver = _first(recording, r"proc/driver/nvidia/version|sys/module/nvidia/version",
                     r"[0-9]{2,4}(?:\.[0-9]{1,4}){1,2}")  # fmt: skip
     release = _first(recording, r"(?:etc|usr/lib)/os-release", r"(?m)^ID=[\"']?([a-z0-9._-]+)")

@@ -1,4 +1,4 @@
-"""Collects what a capture contains: all that a loaded capture can be asked.
+"""Collects what a capture contains: everything that a loaded capture can be asked for.
 
 The readers of a captured host run on a recorder. Nothing is started, written or woken.
 """
@@ -29,7 +29,7 @@ TIMEOUT_S = 20.0
 """Seconds for all reading. What was read by then is the capture."""
 
 GRACE_S = 2.0
-"""Seconds that a read may take once the time is over."""
+"""Seconds that the last read may take once the time is over."""
 
 _BRIDGES = "06"
 """The class of bridges: what is below them belongs to other functions."""
@@ -37,14 +37,14 @@ _BRIDGES = "06"
 T = TypeVar("T")
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,79}")
-"""A domain's name that its file may have."""
+"""Names of domains that are safe as names of files."""
 
 
 class HostFiles(Struct, frozen=True):
-    """The files of a host for its capture: nodes by path, and why what exists and is not among them
-    could not be read.
+    """The files of a host for its capture: nodes by path, and why others that exist could not be
+    read.
 
-    ``asked`` has the paths by which readers asked for files that links lead to.
+    ``asked`` has, by path, the name by which a reader asked for a file: links may lead to it.
     """
 
     nodes: Mapping[str, Node]
@@ -58,7 +58,7 @@ def record(
     """Record the host in ``source``.
 
     ``domains`` are those of a live host, ``None`` if they are not known. Never raises: a reader
-    that fails or hangs is among what could not be read.
+    that fails or hangs is listed in ``unread``.
     """
     given = None if source.is_copied else _domain_files(domains)
     recorder = RecordingTree(source, given, deadline=time.monotonic() + timeout)
@@ -90,10 +90,10 @@ def _read(recorder: RecordingTree, source: Tree) -> None:
 
 
 def _attempt(recorder: RecordingTree, name: str, read: Callable[[], T]) -> T | None:
-    """Return a reading. A capture is for bug reports: a reader's own fault must not prevent it."""
+    """Return a reading. A capture is for bug reports: a bug in a reader must not prevent it."""
     try:
         return read()
-    except HostError:  # a source of readings that no capture has, or what the recorder has noted
+    except HostError:  # no capture has this reading, or the recorder has noted the failure
         return None
     except Exception as error:
         recorder.unread[name] = f"its reader failed: {type(error).__name__}"
@@ -101,7 +101,7 @@ def _attempt(recorder: RecordingTree, name: str, read: Callable[[], T]) -> T | N
 
 
 def _addresses(inventory: Inventory, guests: Guests | None) -> list[str]:
-    """Return the functions that a domain can be given, and those that one names."""
+    """Return the functions that a domain could be given, and those that some domain names."""
     found = [f.address for f in inventory.functions if not f.class_code.startswith(_BRIDGES)]
     for domain in guests.domains if guests is not None else ():
         found += [device.address for device in domain.hostdevs]
@@ -128,7 +128,7 @@ def _names(inventory: Inventory, source: Tree) -> bytes:
 
 
 def _domain_files(domains: Iterable[StoredDomain] | None) -> dict[str, Node]:
-    """Return the files of a live host's domains, each in the element that has its state."""
+    """Return the files of a live host's domains, each wrapped in a <domstatus> with its state."""
     if domains is None:
         return {}
     files: dict[str, Node] = {"domains": None}

@@ -37,7 +37,7 @@ def without_secrets(xml: str, stand_ins: StandIns) -> str:
 
 
 def file(data: bytes, stand_ins: StandIns, change: Callable[[str, StandIns], str]) -> bytes:
-    """Return a domain's file, changed. One that cannot be read stays one, for the same reason."""
+    """Return a domain's file, changed. An unreadable one stays unreadable for the same reason."""
     name = "domain.xml"
     try:
         written = read(MemoryTree({name: data}, "capture"), name)
@@ -64,7 +64,7 @@ _UNPARSED: dict[str, bytes] = {
     "its definition is not a <domain>": b"<other/>",
     "its file is not UTF-8 text": b"<\xff",
 }
-"""Files that cannot be read, by the reason."""
+"""Files that cannot be read, by reason."""
 
 
 def _like(problem: str) -> bytes:
@@ -170,7 +170,7 @@ def _redact_arguments(
 
 
 def _uuid(text: str, stand_ins: StandIns) -> str:
-    """Return the stand-in of a UUID in libvirt's form; what is no UUID stays none."""
+    """Return the stand-in of a UUID in libvirt's form; anything else is removed."""
     try:
         return stand_ins.uuid(str(uuids.UUID(text)))
     except ValueError:

@@ -1,8 +1,8 @@
 """Names of other hosts and of people in free text, such as that of libvirt's errors.
 
-A capture knows the names of its own host and users. Others can only be told by their form: a name
-with a domain, and whatever stands before or after an @. What has that form and says nothing about
-anybody stays: versions, files, units, kernel options, checks, names on D-Bus.
+A capture knows the names of its own host and users. Others can only be recognised by their form: a
+name with a domain, and whatever stands before or after an @. What has that form but identifies
+nobody stays: versions, files, units, kernel options, checks, names on D-Bus.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DOMAINS = listed(
     """com net org info biz edu gov lan local localdomain home internal intranet corp private arpa
     box example test invalid onion"""
 )
-"""Last parts of a name that nothing but a host has, of those that are no code of a country."""
+"""Top-level domains, other than country codes, that only the name of a host ends in."""
 
 FILE_ENDINGS = listed(
     """aml automount bak bin bz c cfg conf config cpp csv dat db dep desktop device dll dtb dump efi
@@ -28,7 +28,7 @@ FILE_ENDINGS = listed(
 """Endings of files and of systemd's units."""
 
 _COUNTRIES = listed("md pl pm py rs sh so")
-"""Those that are also domains of a country."""
+"""Those that are also country-code domains."""
 
 _OURS = listed("gpu guest host iommu libvirt r465 swap usb vfio")
 """What the names of our checks begin with (``iommu.viable``)."""
@@ -70,8 +70,8 @@ def without_foreign_names(text: str, of: Callable[[str, str], str]) -> str:
 
 
 def _behind_at(name: str, of: Callable[[str, str], str]) -> str | None:
-    """What stands for a host behind an @; ``None`` for what is none: an instance of a unit, a node
-    of a device tree, a refresh rate. Whoever replaces IP addresses finds one here."""
+    """Return the stand-in of a host after an @; ``None`` if it is not a host but the instance of a
+    unit, a node of a device tree, or a refresh rate. IP addresses stay, to be replaced later."""
     if _ADDRESS.fullmatch(name):
         return name
     last = name.rpartition(".")[2].lower()
@@ -81,7 +81,7 @@ def _behind_at(name: str, of: Callable[[str, str], str]) -> str | None:
 
 
 def _is_host(name: str) -> bool:
-    """Whether a name with dots is that of a host."""
+    """Whether a dotted name is that of a host."""
     *labels, ending = name.split(".")
     last = ending.lower()
     if last in _DOMAINS or last.startswith("xn--"):

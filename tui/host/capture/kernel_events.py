@@ -1,4 +1,4 @@
-"""What the kernel has said since boot about cards, ports, the IOMMU and vfio, for a capture."""
+"""What the kernel has logged since boot about cards, ports, the IOMMU and vfio, for a capture."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tui.host.kernel_log import KEPT, RECORD_BYTES, Follower, Record, open_log, 
 from tui.model import KernelMessage
 
 RECORDS_LIMIT = 100_000
-"""The most records that are read. A log of 16 MiB, among the largest, has about as many."""
+"""Maximum number of records to read. A log of 16 MiB, among the largest, has about as many."""
 
 
 class _Since(Follower):
-    """Follows records of the past: its clock is theirs."""
+    """Follows past records: its clock is the time of the current record."""
 
     def __init__(self) -> None:
         super().__init__(clock=lambda: self._at_s)
@@ -25,9 +25,9 @@ class _Since(Follower):
 
 
 def kernel_events(open: Callable[[], int] = open_log) -> str:
-    """Return the last messages, a line each: seconds since boot, topic, address and detail.
+    """Return the last messages, one a line: seconds since boot, topic, address and detail.
 
-    No text of the log is in it. Raises ``OSError`` if the log cannot be read.
+    It has no text from the log. Raises ``OSError`` if the log cannot be read.
     """
     lines: list[str] = []
     log = open()

@@ -1,4 +1,4 @@
-"""Words that say nothing about anybody: these, and no others, stay in a redacted capture."""
+"""Words that identify nobody: these, and no others, stay in a redacted capture."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MODULES = re.compile(
     r"(?:vfio|kvm|nvidia|nouveau|amdgpu|radeon|i915|xe|snd|nvme|vhost|drm|ahci|xhci|efifb|simpledrm"
     r"|simplefb|vesafb|mdev|vendor_reset|kvmfr|pci_stub|thunderbolt|i2c|ucsi)(?:_[a-z0-9_]{1,30})?"
 )
-"""Modules that passthrough meets, with underscores; their parameters stay."""
+"""Modules that matter for passthrough, with underscores; their parameters stay."""
 
 BOOT_WORDS = OPTIONS | listed(
     """ro rw quiet splash rhgb debug single 3 5 s verbose bash sh true false env modprobe insmod
@@ -42,7 +42,7 @@ BOOT_WORDS = OPTIONS | listed(
     /bin/true /bin/false /bin/sh /usr/bin/env /usr/bin/true /usr/bin/false /bin/env
     /sbin/modprobe /usr/sbin/modprobe modprobe.d : :: blacklist install -- ="""
 )
-"""Words of boot files and modprobe.d that stay where they stand alone."""
+"""Words of boot files and modprobe.d that stay if they stand alone."""
 
 BOOT_VARIABLES = listed(
     "GRUB_CMDLINE_LINUX GRUB_CMDLINE_LINUX_DEFAULT LINUX_OPTIONS KERNEL_CMDLINE CMDLINE_OPTS"
@@ -116,7 +116,7 @@ CHANNELS = re.compile(
 )
 
 SHARED = re.compile(r"looking-glass[0-9]?|scream(?:-ivshmem)?")
-"""Names of shared memory that programs give it."""
+"""Names that well-known programs give their shared memory."""
 
 SECRET_ELEMENTS = listed("cookie secret password passwd oemStrings")
 
@@ -125,7 +125,7 @@ SECRET = re.compile(
     r"|ssh|\bpw\b|\bkey\b|_key\b",
     re.IGNORECASE,
 )
-"""What names of secrets contain."""
+"""Parts of the names of secrets."""
 
 SYSTEM = listed(
     """sys proc etc boot domains devices bus pci drivers driver module modules kernel class
@@ -139,6 +139,6 @@ SYSTEM = listed(
     folder label argument variable cmdline cpuinfo swaps mounts mountinfo input self spl kstat
     zfs sysctl hwdata share misc pci.ids builtin dep fs btrfs class data firmware efivars"""
 )
-"""Words of a capture itself, and those that many a host is called."""
+"""Words of a capture itself, and common host names."""
 
 ALL = SYSTEM | BOOT_WORDS | BOOT_VARIABLES | FOLDERS | QEMU_WORDS | frozenset({*ATTRIBUTES, *TEXTS})

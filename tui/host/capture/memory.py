@@ -1,4 +1,4 @@
-"""A tree in memory: what an archive holds, and what a recording has found.
+"""A tree in memory: the content of an archive, or of a recording.
 
 Nothing is unpacked to disk, so no name or link in an archive can reach a file of this machine.
 """

@@ -25,25 +25,25 @@ from tui.model.address import is_address
 from tui.model.bounded import TEXT_LIMIT
 
 LIMIT = 4 << 20
-"""Bytes of all entries together: four times what a day takes. Of more, the newest stay."""
+"""Bytes of all entries together: four times what a day takes. Beyond it, the newest stay."""
 
 _PORT = re.compile(r"[0-9]+-[0-9]+(?:\.[0-9]+)*")
 _NAMED = re.compile(r"\b(?:in use by|released by|renamed from) (.+)|“([^”]+)”")
-"""Where texts have the name of a guest, which may be gone by now."""
+"""Matches the name of a guest in a text; the guest may be gone by now."""
 
 _OTHER = r"/(?!(?:sys|proc|etc|usr)/|run/(?!media/|user/)|dev/(?:vfio|nvidia|dri|kvm))"
 _PLACE = re.compile(
     r"[A-Za-z+]+://[^\s'\"“”`)]*(?<![.,:;])"
     rf"|(?<=['\"“]){_OTHER}[^'\"”]+|(?<![\w./]){_OTHER}[^\s,;:'\"“”`)]+"
 )
-"""URIs, and paths that do not belong to every system."""
+"""URIs, and paths that are not the same on every system."""
 
 _CUT = "…"
 
 
 def history(source: Tree) -> list[Entry]:
-    """Return the entries of the history of a host, the oldest first; none without one. Raises
-    ``OSError`` and ``HostError``."""
+    """Return the entries of the history of a host, the oldest first; none if it has none.
+    Raises ``OSError`` and ``HostError``."""
     if not source.is_copied:
         return stored(RunFolder(DISK), RunFolder(MEMORY))
     try:
@@ -106,8 +106,8 @@ def without_secrets_in(entries: Iterable[Entry], stand_ins: StandIns) -> list[En
 
 
 def redacted(entries: Sequence[Entry], stand_ins: StandIns) -> list[Entry]:
-    """Return the entries with stand-ins for what tells whose host it is. ``stand_ins`` knows the
-    names in the rest of the capture."""
+    """Return the entries with stand-ins for what identifies the host. ``stand_ins`` knows the names
+    in the rest of the capture."""
     events = [event for entry in entries for event in entry.events]
     for subject in dict.fromkeys(event.subject for event in events):
         _subject(subject, stand_ins)
@@ -145,7 +145,7 @@ def _subject(subject: str, stand_ins: StandIns) -> str:
 
 
 def _whole(text: str) -> str:
-    """Return a text without the last word if that was cut: it may be half a name."""
+    """Return a text without its last word if it was cut off: that may be half a name."""
     if not text.endswith(_CUT):
         return text
     return f"{text.rpartition(' ')[0]} {_CUT}".lstrip()
@@ -181,7 +181,7 @@ class _Words:
 
     def _of_usb(self, text: str) -> str:
         """Redact what happened to a USB device (tui.rules.usb_events): it names the device, and
-        perhaps a guest. All of any other text goes."""
+        perhaps a guest. Any other text is removed entirely."""
         head = next((h for h in ("plugged in: ", "unplugged: ") if text.startswith(h)), "")
         rest = text.removeprefix(head)
         for joint in (", lent to ", " lent to ", " returned by "):

@@ -1,4 +1,4 @@
-"""The names of a host and of its users, as far as the host itself tells them."""
+"""The names of a host and of its users, as far as the host itself reveals them."""
 
 from __future__ import annotations
 

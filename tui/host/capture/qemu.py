@@ -1,7 +1,7 @@
-"""QEMU's command line, token by token: what names host devices stays, all else goes.
+"""QEMU's command line, token by token: what names host devices stays, everything else goes.
 
-A guest's own arguments may hold anything: passwords, keys, cloud-init. The rest must still be
-parsed as before, or else what it was parsed to is written in its place.
+A guest's own arguments may hold anything: passwords, keys, cloud-init. What is left must still
+parse to the same result; otherwise it is replaced by arguments that do.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _KEPT = re.compile(
 )
 _SAFE_BEFORE = re.compile(r"(?:host|hostaddr|sysfsdev|device|nvme://)[\"']?\s*[=:]?\s*[\"']?$")
 _HOLDS_ANYTHING = re.compile(r"--?(?:object|fw_cfg|smbios|append)\b")
-"""Options whose arguments may hold a secret without saying so."""
+"""Options whose arguments may hold a secret that nothing marks as one."""
 
 _ROOM = re.compile(
     r"(?:name=)?opt/ovmf/X-PciMmio64Mb,string=[0-9]{1,9}"
     r"|(?:q35|i440FX)-pcihost\.pci-hole64-size=[0-9]{1,15}[kKmMgGtT]?"
 )
-"""Values that tell nothing but the room for BARs."""
+"""Values that reveal only the size of the window for 64-bit BARs."""
 
 _UNREADABLE, _UNREADABLE_PATH = "names a host device by a path that cannot be read", ".."
 
@@ -108,7 +108,7 @@ def _found(
 
 
 def _written_anew(parsed: HostArguments, stand_ins: StandIns) -> list[str]:
-    """Return arguments that are parsed to the same."""
+    """Return arguments that parse to the same result."""
     words = []
     for address in parsed.functions:
         words += ["-device", f"vfio-pci,host={address}"]

@@ -1,8 +1,8 @@
-"""A tree that records what is read of it: the one list of what a capture contains.
+"""A tree that records what is read from it: the only list of what a capture contains.
 
-A capture is made by running the readers of a captured host on a recorder, so that it has what
-they open, whatever they open in a later version. On a live host the recorder answers by itself
-what would take a device's lock; everything else is what vfiotop reads all the time.
+A capture is made by running the readers of a captured host on a recorder, so that it has whatever
+they open, in later versions too. On a live host the recorder itself answers reads that would take
+a device's lock; everything else is what vfiotop reads all the time.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from tui.host.tree import FILE_LIMIT, GONE, NAMES_LIMIT, Tree, text_of
 from tui.host.untrusted import clean
 
 UNREADABLE = b"\xff unreadable\n"
-"""In place of a device's attribute that could not be read. No parser accepts it, so that a loaded
-capture says that it is unreadable, not that it is missing."""
+"""In place of a device's attribute that could not be read. No parser accepts it, so a loaded
+capture reports the attribute as unreadable, not as missing."""
 
 ROOM = SIZE_LIMIT - (8 << 20)
 """Bytes of an archive before redaction, which may make it longer."""
 
 NODES_LIMIT = MEMBERS_LIMIT - 64
-"""Files, links and folders; an archive has some pages for people as well."""
+"""Files, links and folders; an archive also has a few pages for people to read."""
 
 _OWN = "proc/self"
-"""A link to the number of whoever reads it; recorded as a folder."""
+"""A link to the pid of whoever reads it; recorded as a folder."""
 
 
 class RecordingTree:
@@ -60,9 +60,9 @@ class RecordingTree:
         self._size = 0
         self.nodes: dict[str, Node] = {}
         self.asked: dict[str, str] = {}
-        """The paths by which files were asked for, which tell what they are."""
+        """The paths by which files were asked for, which show what they are."""
         self.unread: dict[str, str] = {}
-        """What is not in the capture though it exists, with the reason."""
+        """What exists but is not in the capture, with the reason."""
 
     def __str__(self) -> str:
         return str(self._source)
@@ -112,15 +112,15 @@ class RecordingTree:
         if stat.S_ISDIR(mode):
             self._keep(path, None)
         elif stat.S_ISREG(mode) and not path.startswith("sys/"):
-            self._keep(path, self.nodes.get(path) or b"")  # that it exists is what counts
+            self._keep(path, self.nodes.get(path) or b"")  # only its existence matters
         return mode
 
     # --- what a live host is not asked ----------------------------------------
 
     def _answer(self, path: str) -> bytes | None:
-        """Return what stands in for an attribute that takes the device's lock.
+        """Return what stands in for an attribute whose read takes the device's lock.
 
-        Its links say the same (kernel: Documentation/ABI/testing/sysfs-bus-pci).
+        The device's links say the same (kernel: Documentation/ABI/testing/sysfs-bus-pci).
         """
         folder, _, name = path.rpartition("/")
         if not self._live or not path.startswith("sys/"):
@@ -167,7 +167,7 @@ class RecordingTree:
         return "/".join(at)
 
     def _kind(self, path: str) -> Node:
-        """Return the link at a path, or ``None`` if there is none, and keep it."""
+        """Return the link at a path and keep it; ``None`` if there is none."""
         if path not in self._kinds:
             found: Node = None
             if path != _OWN:
@@ -179,7 +179,7 @@ class RecordingTree:
         return self._kinds[path]
 
     def _note_entry(self, path: str) -> None:
-        """Keep an entry of a folder that was listed, unless it is an attribute nobody reads."""
+        """Keep an entry of a folder that was listed, unless it is an unread sysfs attribute."""
         if self._kind(path) is not None or path in self.nodes:
             return
         try:

@@ -1,7 +1,7 @@
 """Redacts a recording: each file by the rule for its kind, and each path part by part.
 
-A file without a rule is left out. So a new reader's file needs a rule here, and cannot tell more
-than somebody has thought about.
+A file without a rule is left out. So each file that a new reader opens needs a rule here, and
+reveals nothing that nobody has considered.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _EFI_VARIABLE = re.compile(r"LoaderInfo-4a67b082-[0-9a-f-]{27}")
 
 
 def _in_text(change: Callable[[str, StandIns], str]) -> Rule:
-    """Return a rule for a text; what is no text has nothing that a reader could use."""
+    """Return a rule for a text; bytes that are not text hold nothing that a reader could use."""
     return lambda data, stand_ins: change(
         data.partition(b"\0")[0].decode("utf-8", "replace"), stand_ins
     ).encode()
@@ -50,7 +50,7 @@ def _host_name(text: str, stand_ins: StandIns) -> str:
 
 
 def _named(kind: str) -> Callable[[str, StandIns], str]:
-    """Return the redaction of a file with one name of that kind."""
+    """Return the redaction of a file that holds a single name of that kind."""
 
     def change(text: str, stand_ins: StandIns) -> str:
         name = text.strip()
@@ -60,7 +60,7 @@ def _named(kind: str) -> Callable[[str, StandIns], str]:
 
 
 def _attribute(data: bytes, stand_ins: StandIns) -> bytes:
-    """Keep an attribute of sysfs, which is a number or a word of the kernel's."""
+    """Keep an attribute of sysfs, which is a number or one of the kernel's words."""
     if not _ATTRIBUTE.fullmatch(data):
         return UNREADABLE
     return stand_ins.name(data.decode("ascii")).encode()
@@ -115,7 +115,7 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
 
 
 def redacted(recording: HostFiles, stand_ins: StandIns) -> HostFiles:
-    """Return the recording with stand-ins for what tells whose host it is."""
+    """Return the recording with stand-ins for what identifies the host and its users."""
     nodes: dict[str, Node] = {}
     unread = {path_of(p, stand_ins): stand_ins.text(why) for p, why in recording.unread.items()}
     changed = _tables(recording, stand_ins)
@@ -141,7 +141,7 @@ def has_rule(path: str) -> bool:
 
 
 def _by_rule(recording: HostFiles, path: str, data: bytes, stand_ins: StandIns) -> bytes | str:
-    """Return the file as it may be told, or why it is left out."""
+    """Return the redacted file, or why it is left out."""
     if not data or data == UNREADABLE:
         return data
     for asked in (recording.asked.get(path, path), path):
@@ -149,7 +149,7 @@ def _by_rule(recording: HostFiles, path: str, data: bytes, stand_ins: StandIns) 
             if pattern.fullmatch(asked):
                 try:
                     return rule(data, stand_ins)
-                except Exception as error:  # a fault of ours must neither tell nor end anything
+                except Exception as error:  # a bug here must not leak data or end the capture
                     return f"it cannot be redacted: {type(error).__name__}"
     return "not known what it may tell"
 
@@ -192,7 +192,7 @@ def path_of(path: str, stand_ins: StandIns) -> str:
 def _part(before: str, part: str, stand_ins: StandIns) -> str:
     if before == "net" and part not in ("..", ".", "route", "fib_trie", "if_inet6"):
         return stand_ins.interface(part)
-    if _EFI_VARIABLE.fullmatch(part):  # its UUID is the interface's
+    if _EFI_VARIABLE.fullmatch(part):  # its UUID is the boot loader interface's
         return part
     for prefix in ("upper_", "lower_"):
         if part.startswith(prefix):
@@ -228,6 +228,6 @@ def _stripped(path: str, data: bytes, stand_ins: StandIns) -> bytes:
 
 
 def _in_bytes(data: bytes, stand_ins: StandIns) -> bytes:
-    """Keep every byte but those of secrets."""
+    """Keep every byte except those of secrets."""
     text = without_secrets(data.decode("utf-8", "surrogateescape"), stand_ins)
     return text.encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""libvirt's hooks, with the words that tell what they do and nothing else."""
+"""libvirt's hooks, reduced to the words that show what they do."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _WORDS = re.compile(
 """Words of hooks that stay."""
 
 _OTHERWISE: dict[HookAct, str] = {"moves": "echo > driver/unbind", "pages": "nr_hugepages"}
-"""What stands for a line without one of them."""
+"""What replaces a line that has none of them."""
 
 
 def hook(text: str, stand_ins: StandIns) -> str:
-    """Keep of each line what ``tui.host.hooks`` looks for, in its place."""
+    """Keep of each line only what ``tui.host.hooks`` looks for; line numbers stay."""
     return "\n".join(_line(line, stand_ins) for line in text.split("\n"))
 
 
@@ -44,7 +44,7 @@ def _line(line: str, stand_ins: StandIns) -> str:
 def hook_path(path: str, stand_ins: StandIns) -> str:
     """Return the path of a hook below qemu.d, with stand-ins for guests and for files' names.
 
-    Only the first part can be a guest's name, unless it has the ending of a script.
+    Only the first part can be a guest's name, unless it has the extension of a script.
     """
     first, *below = path.split("/")
     shown = _script(first, stand_ins) if first.endswith(_ENDINGS) else stand_ins.guest(first)

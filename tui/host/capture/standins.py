@@ -1,4 +1,4 @@
-"""Stand-ins for what tells whose host it is. The same thing gets the same one everywhere."""
+"""Stand-ins for what identifies a host. The same thing gets the same one everywhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from tui.host.capture.foreign import without_foreign_names
 
 SHORTEST = 4
-"""Characters of a name that is also replaced inside of words."""
+"""Minimum length of a name that is also replaced inside words."""
 
 _SEPARATOR = r"(?::|-|%3[aA])"
 _MAC = re.compile(
@@ -32,7 +32,8 @@ _MADE: dict[str, Callable[[int], str]] = {
     "IPv4 addresses": lambda n: str(IPv4Address(0xC0000200 + n if n < 256 else 0xC6120000 + n)),
     "IPv6 addresses": lambda n: str(IPv6Address((0x20010DB8 << 96) + n)),
 }
-"""How stand-ins look, if not as a word with a number: in ranges that are for documentation."""
+"""Kinds whose stand-ins are not a word and a number; IP addresses are from the ranges for
+documentation and benchmarks."""
 
 _WORDS = {
     "host names": "host", "user names": "user", "volume names": "volume", "pool names": "pool",
@@ -77,14 +78,14 @@ class Personal:
         return re.compile("|".join(parts), re.IGNORECASE) if parts else None
 
     def kind_of(self, found: str) -> tuple[str, str]:
-        """Return the kind of what the pattern has found, and the name."""
+        """Return the kind of a name that the pattern has found, and the name."""
         for name, kind in self.names.items():
             if found.lower() in (name.lower(), quote(name, safe="").lower()):
                 return kind, name.lower()
         return "user names", found.lower()
 
     def is_in(self, text: str) -> bool:
-        """Whether a text has one of the names, however short its own words are."""
+        """Whether a text has one of the names anywhere, even inside a word."""
         lower = text.lower()
         return any(len(name) > 2 and name.lower() in lower for name in self.names)
 

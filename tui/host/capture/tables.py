@@ -1,4 +1,4 @@
-"""Files of /proc and the like, written anew with the fields that are read and nothing else."""
+"""Files of /proc and the like, rewritten with only the fields that are read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def os_release(text: str, _: StandIns) -> str:
 
 
 def cpuinfo(text: str, _: StandIns) -> str:
-    """Keep the first processor's maker and model."""
+    """Keep the first processor's vendor and model."""
     found: dict[str, str] = {}
     for name, value in _VENDOR.findall(text):
         found.setdefault(name, value)
@@ -62,7 +62,7 @@ def arcstats(text: str, _: StandIns) -> str:
 
 
 def iomem(text: str, _: StandIns) -> str:
-    """Keep where in the memory of PCI functions the firmware's picture is."""
+    """Keep which PCI function's memory holds the firmware's framebuffer."""
     return "".join(
         f"{found[1]}00000000-00000000 : {name if _IOMEM_NAME.fullmatch(name) else 'other'}\n"
         for found in _IOMEM.finditer(text)
@@ -87,7 +87,7 @@ def dep(text: str, stand_ins: StandIns) -> str:
 
 
 def nvidia_version(text: str, _: StandIns) -> str:
-    """Keep the version; who built the module follows it."""
+    """Keep the version, and drop what follows it: who built the module."""
     found = _NVIDIA.search(text)
     return "" if found is None else f"{found[0]} \n"
 
@@ -130,7 +130,7 @@ def mountinfo(data: bytes, stand_ins: StandIns) -> bytes:
 
 
 def mounts(data: bytes, stand_ins: StandIns) -> bytes:
-    """Keep the same of /proc/mounts, and for which huge pages something is mounted."""
+    """Keep the same of /proc/mounts, and the page sizes of mounted hugetlbfs."""
     lines = []
     for line in data.split(b"\n"):
         fields = line.split(b" ")
@@ -145,7 +145,7 @@ def mounts(data: bytes, stand_ins: StandIns) -> bytes:
 
 
 def _mount(source: bytes, point: bytes, kind: bytes, stand_ins: StandIns) -> tuple[str, str, str]:
-    """Return source, mount point and type as they may be told."""
+    """Return source, mount point and type, redacted."""
     of, shown = source.decode("utf-8", "replace"), kind.decode("ascii", "replace")
     shown = shown if _PLAIN.fullmatch(shown) else "other"
     if of.startswith("/dev/"):
@@ -164,7 +164,7 @@ def _point(point: str, stand_ins: StandIns) -> str:
 
 
 def _folder(name: str, stand_ins: StandIns) -> str:
-    """Return a folder's name: a user's stand-in for a home, else one of its own."""
+    """Return a folder's name: for a home, the user's stand-in, else one of its own."""
     whose = next((n for n in stand_ins.personal.names if n.lower() == name.lower()), None)
     if whose is not None:
         return stand_ins.of(*stand_ins.personal.kind_of(whose))

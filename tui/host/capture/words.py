@@ -1,6 +1,6 @@
 """Boot files and modprobe.d, word by word: what is known to be harmless stays, all else goes.
 
-Blanks, quotes and line numbers stay, so that a loaded capture names the same lines.
+Spaces, quotes and line numbers stay, so that a loaded capture names the same lines.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _device(value: str, stand_ins: StandIns) -> str:
 
 
 def _is_module(name: str) -> bool:
-    """Whether a word is a module that passthrough meets, or a parameter of one."""
+    """Whether a word is a module that matters for passthrough, or a parameter of one."""
     module, _, parameter = name.partition(".")
     return MODULES.fullmatch(module) is not None and _PARAMETER.fullmatch(parameter) is not None
 
@@ -153,7 +153,7 @@ def _statement(lines: list[str]) -> str:
 
 
 def _rule(line: str, stand_ins: StandIns) -> Callable[[re.Match[str]], str] | None:
-    """Return what rewrites the words of a rule; ``None`` for a line that is none."""
+    """Return what rewrites the words of a rule; ``None`` for any other line."""
     words = line.split(maxsplit=2)
     if len(words) < 2 or words[0] not in _RULES or line.startswith("#"):
         return None
@@ -196,8 +196,8 @@ def _replaced(word: str, stand_ins: StandIns) -> str:
 
 
 def initramfs_text(text: str, stand_ins: StandIns) -> str:
-    """Redact a shell file of mkinitcpio or dracut: of the variables that are read, the lines and
-    their words stay as far as they count. One that is not plain stays one that is not."""
+    """Redact a shell file of mkinitcpio or dracut: lines that assign the variables that are read
+    stay, with the words that count. One that is not plain is replaced by another such."""
     text = without_comments(text)
     pieces, at = [], 0
     for found in ASSIGNED.finditer(text):
@@ -211,7 +211,7 @@ def initramfs_text(text: str, stand_ins: StandIns) -> str:
 
 
 def _unclear(text: str) -> str:
-    """Return the empty lines of other text, with an assignment that is not plain if it has one."""
+    """Return blank lines for other text, with an assignment that is not plain if it has one."""
     mentioned = MENTIONED.search(text)
     return (f"{mentioned[1]}=$x" if mentioned else "") + "\n" * text.count("\n")
 
@@ -226,7 +226,7 @@ def _word_of(variable: str, stand_ins: StandIns, found: re.Match[str]) -> str:
 
 
 def module_list(text: str, stand_ins: StandIns) -> str:
-    """Redact initramfs-tools' list of modules: a line is one, with parameters as in modprobe.d."""
+    """Redact initramfs-tools' list of modules: one a line, with parameters as in modprobe.d."""
     return "\n".join(_module_line(line, stand_ins) for line in text.split("\n"))
 
 

@@ -247,10 +247,10 @@ _LARGEST = {
     "10de:2230": 64 * GIB, "10de:2484": 8 * GIB, "10de:2504": 16 * GIB, "10de:2520": 8 * GIB,
     "10de:2684": 32 * GIB,
 }  # fmt: skip
-"""The largest size that it can have."""
+"""The largest size that the BAR can have."""
 
 _RESIZABLE = tuple(64 * MIB << n for n in range(12))
-"""Sizes that the register of a card with Resizable BAR can have: up to 128 GiB."""
+"""Sizes that BAR 1 of a card with Resizable BAR can have: up to 128 GiB."""
 
 _SLOWER_LINKS = {
     "10b5:8747": Link(8.0, 16), "144d:a808": Link(8.0, 4), "8086:1563": Link(8.0, 4),
@@ -303,7 +303,7 @@ def functions(
 
 
 def _resizable(ids: str) -> tuple[BarSizes, ...] | None:
-    """The sizes of a card's register: none is larger than its memory needs."""
+    """The sizes that a card's BAR 1 can have: none is larger than its memory needs."""
     if ids not in _MEMORY_BARS:
         return None
     return (BarSizes(1, tuple(size for size in _RESIZABLE if size <= _LARGEST[ids])),)
@@ -314,8 +314,8 @@ def _rows(table: str, columns: int) -> list[list[str]]:
 
 
 def _resets(methods: tuple[str, ...] | None, *, alone: bool) -> tuple[str, ...] | None:
-    """The methods of a function. Only one that is ``alone`` on its bus when the kernel finds it is
-    reset with the bus, and nothing is on the root bus (drivers/pci/pci.c, pci_parent_bus_reset)."""
+    """The reset methods of a function. Only one that is ``alone`` on its bus when the kernel finds
+    it has a bus reset, and none on the root bus has (drivers/pci/pci.c, pci_parent_bus_reset)."""
     return tuple(m for m in methods or () if alone or m != "bus") or None
 
 

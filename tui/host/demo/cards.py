@@ -20,12 +20,12 @@ LOST = (
 )
 
 BUSY_FROM = 0.03
-"""The lagged load from which a card leaves its idle clocks and its idle link speed."""
+"""The lagged load at which a card leaves its idle clocks and its idle link speed."""
 
 
 @dataclass(frozen=True, slots=True)
 class GpuModel:
-    """A card's limits: MiB, watts, MHz, and degrees Celsius when idle, at full load, and where
+    """A card's limits: MiB, watts, MHz, and degrees Celsius when idle, at full load, and when
     it slows down.
 
     ``fan``: whether NVML can read its fan.
@@ -159,7 +159,7 @@ def _memory_in_use(program: Program, at: float) -> int:
 
 
 def _fan(temp_c: float) -> int:
-    """The fan's speed in percent: it stands still below 50 °C and follows from there."""
+    """The fan's speed in percent: it stops below 50 °C and follows the temperature above."""
     return 0 if temp_c < 50 else round(30 + 2.1 * (temp_c - 50))
 
 

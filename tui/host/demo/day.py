@@ -9,7 +9,7 @@ from tui.host.demo.history import DAY_S, Day, Happened, Moved
 from tui.host.demo.machine import Machine
 from tui.host.demo.traces import Cycle, Load, Scenes
 
-# hours, oldest first: yesterday's game goes on, and the one of this evening has begun
+# hours, oldest first: yesterday's game is still on, and this evening's has begun
 _HOURS = (
     (1.4, "game"), (1.1, "desk"), (9.0, "off"), (2.5, "desk"), (1.5, "game"), (2.0, "desk"),
     (1.5, "render"), (3.0, "desk"), (2.0, "game"),
@@ -21,7 +21,7 @@ RENDERS = 0.97
 """The load of a render job."""
 
 CROWDED_S = 1.3 * 3600
-"""How long ago the host got in the guest's way, for two minutes."""
+"""Seconds ago that the host began to take CPU time from the guest, for two minutes."""
 
 CROWDED = Scenes(((DAY_S - CROWDED_S, 0.0), (120, 0.4), (CROWDED_S - 120, 0.0)), seed=5)
 
@@ -69,7 +69,7 @@ def _while(does: str, then: str, otherwise: str) -> Cycle:
 
 
 def _games(card: str, guest: str) -> tuple[list[Happened], tuple[Moved, ...]]:
-    """What happened when a game began and ended. Nobody watched the swaps of yesterday."""
+    """What happened when each game began and ended. The swap after yesterday's has no event."""
     events: list[Happened] = []
     swaps: list[Moved] = []
     ago_s = DAY_S

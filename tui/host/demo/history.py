@@ -1,6 +1,6 @@
 """What the watch of the simulated host has kept of the 24 hours before the simulation began.
 
-The day is a machine as well, whose times are below zero: readings are functions of them.
+The day is a machine, too, whose times are negative: readings are functions of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SAMPLES = 2
 """Readings of the machine in each step. A real watch takes one a second."""
 
 RECENT_S = 900.0
-"""How far back the graphs of a screen that opens go."""
+"""How far back the graphs go when a screen opens, in seconds."""
 
 Values = Iterator[tuple[str, float]]
 

@@ -1,4 +1,4 @@
-"""The simulated kernel's log: what it says when.
+"""The simulated kernel's log: what it says, and when.
 
 Times are seconds since the simulation began.
 """
@@ -16,7 +16,7 @@ from tui.rules.kernel_messages import recognised
 
 
 class KernelLine(Struct, frozen=True):
-    """A line that the kernel writes at a time, and again ``every`` so many seconds."""
+    """A line that the kernel writes ``at`` a time, and again every ``every`` seconds."""
 
     at: float
     text: str

@@ -127,7 +127,7 @@ class Machine(Struct, frozen=True, dict=True):
     ``cards`` are all its GPUs; ``functions`` are its PCI functions while no card is gone.
     ``no_libvirt`` is why libvirt does not answer. ``usb`` are the USB devices. ``kernel_lines``
     are what the kernel's log says. ``pages`` are its huge pages of 2 MiB, and ``free_mib`` is what
-    it has available besides while no guest runs.
+    else it has available while no guest runs.
     """
 
     functions: tuple[PciFunction, ...]
@@ -216,7 +216,7 @@ class Machine(Struct, frozen=True, dict=True):
         return UsbReading(devices, self.builtin_keyboard)
 
     def next_usb_event(self, after: float) -> float | None:
-        """The first time after ``after`` at which a device may be plugged in or out."""
+        """The first time after ``after`` at which a device may be plugged in or unplugged."""
         return _first((each.plugged for each in self.usb), after)
 
     def memory(self, guests: Guests) -> HostMemory:
@@ -230,7 +230,7 @@ class Machine(Struct, frozen=True, dict=True):
         return HostMemory(available, 0, PAGE_KIB, (pool, replace(pool, node=0)))
 
     def kernel_log(self, at: float) -> KernelLog:
-        """What the kernel has said so far."""
+        """What the kernel has logged so far."""
         return log_at(self.kernel_lines, at)
 
     def next_kernel_line(self, after: float) -> float | None:
@@ -239,7 +239,7 @@ class Machine(Struct, frozen=True, dict=True):
         return min((at for at in times if at is not None), default=None)
 
     def threads(self, uuid: str | None, at: float) -> GuestThreads:
-        """The threads of a domain that runs. Raises ``NothingToRead`` if they are not placed."""
+        """The threads of a domain. Raises ``NothingToRead`` if none are placed on CPUs."""
         domain = next((each for each in self.domains if each.uuid == uuid), None)
         cpus = self.facts.cpus
         if domain is None or uuid is None or cpus is None or not domain.placement.vcpus:

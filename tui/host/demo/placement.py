@@ -26,7 +26,7 @@ CROWDED_MS = 210
 
 
 def smt(cores: int) -> CpuTopology:
-    """A processor with two threads a core, numbered as most are: all first threads come first."""
+    """A processor with two threads per core, numbered as most are: all first threads come first."""
     return CpuTopology(tuple((core, core + cores) for core in range(cores)))
 
 
@@ -40,7 +40,7 @@ class Placement(Struct, frozen=True):
     intruder: Load = idle
 
     def pinning(self, vcpus: int) -> Pinning:
-        """What the definition of a domain with so many vCPUs pins."""
+        """What the definition of a domain with that many vCPUs pins."""
         pins = [(cpu,) for cpu in self.vcpus]
         return Pinning((*pins, *[None] * (vcpus - len(pins))), self.emulator)
 
@@ -61,7 +61,7 @@ class Placement(Struct, frozen=True):
     def threads(
         self, uuid: str, load: float, seed: int, at: float, topology: CpuTopology
     ) -> GuestThreads:
-        """What /proc tells of the guest's threads, and of the host's CPUs."""
+        """What /proc reports about the guest's threads and the host's CPUs."""
         loads = {cpu: vcpu_load(n, load, seed, at) for n, cpu in enumerate(self.vcpus)}
         home = self.emulator or topology.cpus[:1]
         emulator, io = 0.01 + 0.05 * load, 0.01 + 0.02 * noise(seed + 7, at / 3)

@@ -1,6 +1,6 @@
-"""The scenarios: which machine, cards and guests each one has, and what happens on it.
+"""The scenarios: which machine, cards and guests each one has, and what happens there.
 
-Scenes and cycles repeat. One that starts and ends alike begins in the middle of an activity.
+Scenes and cycles repeat. One whose first and last parts are alike begins in mid-activity.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ def evening(seed: int) -> Machine:
 
 
 def stutter(seed: int) -> Machine:
-    """Like ``gaming``, but work of the host runs on the CPU of one vCPU again and again, huge pages
-    are short, a program of the host upsets its own card once, and the game controller is
+    """Like ``gaming``, but the host's work runs on the CPU of one vCPU again and again, huge pages
+    are scarce, a host program causes an Xid on its own card once, and the game controller is
     replugged. A quarter of the guest's memory is in ordinary pages, and a guest that wants only
     huge ones cannot start beside it."""
     machine = gaming(seed)

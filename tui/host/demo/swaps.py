@@ -55,7 +55,7 @@ _OPTIONS = {
     "amd": (_PASSTHROUGH,),
     "intel": (KernelOption("intel_iommu", "on", "intel_iommu=on", "/proc/cmdline"), _PASSTHROUGH),
 }
-"""The kernel's options of a host that is set up, by the processor's maker."""
+"""The kernel options of a host that is set up, by the processor's vendor."""
 
 
 @dataclass(frozen=True, slots=True)

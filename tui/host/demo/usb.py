@@ -20,7 +20,7 @@ class DemoUsb(Struct, frozen=True):
     plugged: States = field(default_factory=lambda: PLUGGED_IN)
 
     def reading(self, at: float) -> UsbDevice | None:
-        """The device; it has a new number each time that it was plugged in again."""
+        """The device; it gets a new number each time that it is plugged in."""
         if self.plugged.state(at) != IN:
             return None
         number = 1 + (self.device.number - 1 + int(self.plugged.began(at))) % 127

@@ -21,7 +21,7 @@ from tui.watch.policies import Decision, News, Outcome
 FILE = "~root/.config/vfiotop/config.toml"
 
 LATE_S = 0.01
-"""Seconds after its time at which a return begins, since a timer may be a little early."""
+"""Seconds by which a return begins after its time, since a timer may fire a little early."""
 
 
 class DemoWatch:

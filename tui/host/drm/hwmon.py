@@ -15,13 +15,13 @@ from tui.host.tree import Tree
 from tui.model.plausible import MOST_WATTS, Number, first_plausible
 
 MIN_INTERVAL = 0.4
-"""Seconds between two samples; with less, a rate would be noise."""
+"""Seconds between two samples, at least; with less, a rate would be noise."""
 
 STALLED_AFTER = 5.0
 """Seconds after which a counter that does not move counts as dead."""
 
 MAX_RPM = 60_000
-"""Upper limit for a fan's speed, in rotations per minute."""
+"""Upper limit for a fan's speed, in revolutions per minute."""
 
 MIB = 1024 * 1024
 MILLI, MICRO = 1000, 1_000_000
@@ -75,15 +75,15 @@ def watts(at: Attributes, *names: str) -> Number:
 
 
 def limit(at: Attributes, *names: str) -> Number:
-    """Return the first limit that is in force, in watts: 0 is a limit that is switched off."""
+    """Return the first limit that is in force, in watts: 0 means that a limit is switched off."""
     return first_plausible("power_limit_w", *(scaled(at, name, MICRO) for name in names))
 
 
 def fan(at: Attributes) -> Number:
     """Return the speed in percent of the maximum.
 
-    fan1_input of fan1_max, else the duty cycle pwm1 of pwm1_max. Rotations per minute alone are no
-    percentage.
+    fan1_input of fan1_max, else the duty cycle pwm1 of pwm1_max. Revolutions per minute alone
+    are not a percentage.
     """
     return first_plausible("fan_pct", *(
         _share(at, now, most) for now, most in (("fan1_input", "fan1_max"), ("pwm1", "pwm1_max"))

@@ -108,7 +108,7 @@ class DrmSource:
 
 
 def _util(use: CardUse) -> float | None:
-    """Return the load of the busiest engine; 0 if everything is seen and there is no client."""
+    """Return the load of the busiest engine; 0 if everything can be seen and there is no client."""
     if use.loads is None:
         return None
     return max(use.loads.values(), default=0.0)

@@ -42,8 +42,8 @@ class CardUse:
     """How a card is used.
 
     ``processes`` is ``None`` if none can be seen at all. ``loads`` is how busy each engine is,
-    0-100; ``None`` if some process could not be inspected, because what is seen is then less
-    than what there is.
+    0-100; ``None`` if some process could not be inspected, because the sum would then be too
+    low.
     """
 
     processes: tuple[GpuProcess, ...] | None = None

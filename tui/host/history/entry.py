@@ -24,7 +24,7 @@ FRAME_EVENTS, FRAME_SWAPS = 512, 64
 """Events and swaps in one frame."""
 
 BRIDGED = 8
-"""Empty steps within a run: a new run takes about as many bytes."""
+"""Empty steps within a run, at most: a new run takes about as many bytes."""
 
 _COLUMNS = 3
 _LARGEST = 1e12
@@ -39,8 +39,8 @@ Step = Annotated[int, Meta(ge=0, lt=10**10)]
 
 
 class Run(Struct, frozen=True, array_like=True):
-    """Buckets of one series in a row, from the step ``first`` on. ``columns`` are the counts, then
-    the means, then the maxima, as 32-bit floats with the lowest byte first."""
+    """Consecutive buckets of one series, from the step ``first`` on. ``columns`` are the counts,
+    then the means, then the maxima, as little-endian 32-bit floats."""
 
     first: Step
     columns: Annotated[bytes, Meta(max_length=4 * _COLUMNS * RUN_LIMIT)]
@@ -75,7 +75,7 @@ class Run(Struct, frozen=True, array_like=True):
 
 
 def _plausible(count: float, mean: float) -> bool:
-    """Whether something was measured, and no NaN or number that a sum could not take."""
+    """Whether something was measured, and neither is NaN or too large to be summed."""
     return 1 <= count < 1e9 and -_LARGEST < mean < _LARGEST
 
 
@@ -114,8 +114,8 @@ class StoredSwap(Struct, frozen=True, array_like=True):
 
 class Entry(Struct, frozen=True, array_like=True):
     """The content of one frame. ``booted_at`` is when that boot began, in seconds since 1970 by
-    the wall clock as it was set ``at_s`` seconds after it; before 1970 if that had counted for less
-    than the host was up, as it may without a battery."""
+    the wall clock as it was set ``at_s`` seconds later. It is negative if that clock showed less
+    than the uptime, as it may without a battery."""
 
     boot_id: Uuid
     booted_at: Annotated[float, Meta(gt=-SECONDS_LIMIT, lt=SECONDS_LIMIT)]
@@ -130,7 +130,7 @@ _ENCODER = Encoder()
 
 
 def is_owner(text: str) -> bool:
-    """Whether series of it can be stored."""
+    """Whether ``text`` can own series in the history."""
     return re.fullmatch(_OWNER, text) is not None
 
 

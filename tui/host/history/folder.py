@@ -18,12 +18,12 @@ _ASIDE = re.compile(r"([0-9]{8,12})\.aside")
 
 
 class Shape(NamedTuple):
-    """How a store keeps its files: a new one every ``segment_s`` seconds, and the newest ones as
-    far as they cover ``keep_s`` seconds. From ``pack_s`` seconds on a file is written once more
-    with ``kept_tiers`` only, each series in one piece.
+    """How a store keeps its files: it begins a new one every ``segment_s`` seconds, and keeps the
+    newest ones until they cover ``keep_s`` seconds. Once newer files cover ``pack_s`` seconds, a
+    file is rewritten with ``kept_tiers`` only, each series in one piece.
 
-    A file gets no larger than ``segment_limit`` bytes, and all together no larger than
-    ``total_limit`` and one file more. ``synced``: each entry is on the disk when it is written.
+    A file has at most ``segment_limit`` bytes, and all together at most ``total_limit`` plus one
+    more file. ``synced``: each entry is forced to the disk when it is written.
     """
 
     segment_s: int
@@ -38,7 +38,7 @@ class Shape(NamedTuple):
 ON_DISK = Shape(3600, MINUTES.keep_s, TENS.keep_s, (MINUTES,), 2 << 20, 8 << 20, synced=True)
 IN_MEMORY = Shape(60, SECONDS.keep_s, 0, (SECONDS,), 1 << 20, 2 << 20)
 FILES_LIMIT = 100
-"""Files of one store: a watch that is started again begins a new one."""
+"""Files of one store: a watch that is restarted begins a new one."""
 
 ASIDE_LIMIT = 4
 """Files of another version that are kept."""

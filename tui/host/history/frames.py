@@ -1,7 +1,7 @@
 """A file that only grows, in frames that are complete or not there.
 
 It begins with a line that names its version. A frame is the length of its content and its CRC-32,
-four bytes each with the lowest first, and the content. A reader stops at a frame that was cut
+four bytes each, little-endian, and the content. A reader stops at a frame that was cut
 short, and at one that a power loss has left as zeros.
 """
 
@@ -16,7 +16,7 @@ _HEAD = struct.Struct("<II")
 
 
 class OtherVersion(Exception):
-    """The file is of another version, or none of ours."""
+    """The file is of another version, or not one of ours."""
 
 
 def framed(content: bytes) -> bytes:

@@ -63,8 +63,8 @@ class Past:
 
     def means(self, key: SeriesKey, tier: Tier, last_s: float) -> Iterator[tuple[float, float]]:
         """The middle of each step of a tier, in seconds since 1970 as ``clock`` counts, and its
-        mean. It has the last ``last_s`` seconds and may have more. Quicker than ``buckets``; in no
-        order, and a step may be there in two parts."""
+        mean. Covers the last ``last_s`` seconds and perhaps more. Faster than ``buckets``, but in
+        no order, and a step may appear in two parts."""
         since = self._clock.now().timestamp() - last_s
         for began, run in self._runs.get((tier.step_s, key), ()):
             if began + run.end * tier.step_s >= since:
@@ -128,7 +128,7 @@ def _event(event: StoredEvent, at: datetime) -> Event:
 
 def read(disk: RunFolder | None, memory: RunFolder, clock: Clock = CLOCK) -> Past:
     """Read what two folders hold, or only the last minutes without ``disk``. What cannot be read
-    or is not believed is left out."""
+    or trusted is left out."""
     try:
         boot_id = memory.boot_id
     except (OSError, ValueError):
@@ -153,8 +153,8 @@ def _believed(files: RunFolder, shape: Shape) -> Iterator[Entry]:
 def entries(
     numbers: Sequence[int], read_file: Callable[[str, int], bytes | None], shape: Shape
 ) -> Iterator[Entry]:
-    """The entries of the files with these numbers, the oldest first. Of a store that is too large,
-    the newest. ``read_file`` takes a name and the bytes that the file may have."""
+    """The entries of the files with these numbers, the oldest first. If the store is too
+    large, only the newest. ``read_file`` takes a name and the bytes that the file may have."""
     found: list[bytes] = []
     left = shape.total_limit + shape.segment_limit
     for number in reversed(numbers[-FILES_LIMIT:]):

@@ -24,14 +24,14 @@ FOLDER = "history"
 """The folder of a capture that has the history of its host."""
 
 PARTS_LIMIT = 400_000
-"""Entries of a recording, with all that they consist of. The fullest store that a watch can write
-has fewer; a file made for it packs millions into its bytes."""
+"""Entries of a recording, counted with all their parts. The fullest store that a watch can write
+has fewer; a malicious file of the same size could hold millions."""
 
 SHOWN_EVENTS, SHOWN_SWAPS = 5_000, 500
-"""Events and swaps that are shown of a recording, of which the newest stay."""
+"""Events and swaps of a recording that are shown, the newest ones."""
 
 RECENT_S = 10
-"""Seconds before the end within which a reading is the last one, or two steps of its tier."""
+"""A reading counts as the last if it is within this many seconds of the end, or two steps."""
 
 
 class TooMuch(HostError):
@@ -42,7 +42,7 @@ class TooMuch(HostError):
 
 
 class Recording(NamedTuple):
-    """A history, and the clock that stands at its end."""
+    """A history, and a clock that is stopped at its end."""
 
     past: Past
     clock: Clock

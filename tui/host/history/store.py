@@ -1,9 +1,9 @@
 """Writes the history: files that only grow, a new one every hour, the oldest removed.
 
 A file is never continued by another process, so what a crash has cut short stays at its end. On
-disk, each entry is forced there (fdatasync(2)), so that a power loss costs what is not written yet
-and no more. Nothing is locked, so no reader can hold up the writer. What is kept goes by how much
-the files cover, never by the wall clock.
+disk, each entry is forced there (fdatasync(2)), so that a power loss costs only what is not
+written yet. Nothing is locked, so no reader can hold up the writer. What is kept depends on the
+time that the files cover, never on the wall clock.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Store:
 
     def write(self, entry: Entry) -> None:
         """Add an entry. Raises ``OSError`` and ``Untrusted``; the file is then as before, or is
-        left and the next entry goes into another."""
+        abandoned and the next entry goes into another."""
         frame = framed(encoded(entry))
         part = int(entry.at_s // self._shape.segment_s)
         full = self._size + len(frame) > self._shape.segment_limit
@@ -123,7 +123,7 @@ class Store:
             path = self._files.path / segment_name(number)
             with suppress(OSError, Untrusted):
                 own = path.lstat().st_size
-                if own > shape.segment_limit:  # no store has written it
+                if own > shape.segment_limit:  # not written by a store
                     path.unlink()
                     continue
                 size += own
@@ -142,8 +142,8 @@ class Store:
                 self._files.remove(aside_name(number))
 
     def _covered(self, number: int) -> float | None:
-        """Seconds that a file covers, which does not change any more; ``None`` if nothing is in
-        it, as when the disk was full."""
+        """Seconds covered by a file that no longer changes; ``None`` if it is empty, as when the
+        disk was full."""
         if number not in self._covers:
             entries = self._entries(number)
             if not entries:
@@ -152,7 +152,7 @@ class Store:
         return self._covers[number]
 
     def _pack(self, number: int) -> None:
-        """Write a file once more in one piece, with the tiers that stay."""
+        """Rewrite a file in one piece, with only the tiers that are kept."""
         if number in self._packed:
             return
         self._covered(number)  # the first entry's time will be lost

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tui.host.folder_watch import FolderWatch
 
 ALIVE_CHECK_S = 0.1
-"""Seconds between two checks whether the processes of a swap under way still run."""
+"""Seconds between two checks of whether the processes of a swap under way still run."""
 
 MESSAGE_LIMIT = 500
 """Characters of a message on the screen."""
@@ -65,7 +65,7 @@ class SwapSource:
             self._watch.close()
 
     def _check_processes(self) -> None:
-        """Look often while a swap is under way: the end of a process changes no file."""
+        """Check often while a swap is under way: the end of a process changes no file."""
         if self._watch is not None:
             self._watch.look_every(None if self._under_way is None else ALIVE_CHECK_S)
 

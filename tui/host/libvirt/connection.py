@@ -120,7 +120,7 @@ class Connection:
         try:
             return _open(uri, libvirt.VIR_CONNECT_RO)
         except libvirt.libvirtError:
-            raise refusal from None  # says more than that the read-only socket is missing, too
+            raise refusal from None  # more useful than that the read-only socket is missing, too
 
     def _subscribe(self) -> None:
         with _if_supported():

@@ -127,7 +127,7 @@ class _Element:
         return pci_address(self.source.attributes)
 
     def naming(self, address: str) -> HostDev:
-        """The hostdev that this element is when it names ``address``."""
+        """The hostdev that this element becomes when it names ``address``."""
         managed = self.attributes.get("managed") == "yes"
         return HostDev(address, managed, rom=bool(self.rom), rom_file=self.rom or None)
 

@@ -20,7 +20,7 @@ CELLS_LIMIT = 64
 """Cells of a guest's NUMA topology, and sizes of pages, that are read."""
 
 SHARED_LIMIT, ARGUMENTS_LIMIT = 8, 256
-"""Pieces of shared memory, and arguments of QEMU, that are read."""
+"""Shared memory devices, and arguments of QEMU, that are read."""
 
 SHM = "/dev/shm"  # noqa: S108  # nosec B108  # a name in a definition; nothing is made there
 """Where shm_open(3) keeps files."""
@@ -34,7 +34,7 @@ _OWN_BACKING = re.compile(r"--?mem-path|.*\bmemory-backend=.*|node,.*\bmemdev=.*
 _SIZE = re.compile(r"([0-9]{1,15})([kKmMgGtT]?)")
 
 HARD_MODES = ("strict", "restrictive")
-"""Modes of <numatune> that leave no other node."""
+"""Modes of <numatune> that allow no other node."""
 
 
 def domain_setup(domain: ElementTree.Element) -> DomainSetup:
@@ -79,14 +79,14 @@ def _arguments(domain: ElementTree.Element) -> list[str]:
 
 
 def _mmio64(arguments: list[str]) -> int | None:
-    """OVMF's option for the room of 64-bit BARs, in MiB (edk2: OvmfPkg/RUNTIME_CONFIG.md)."""
+    """OVMF's option for the 64-bit MMIO aperture, in MiB (edk2: OvmfPkg/RUNTIME_CONFIG.md)."""
     found = (_MMIO64.search(argument) for argument in arguments)
     return next((int(each[1]) for each in found if each is not None), None)
 
 
 def _hole64(domain: ElementTree.Element, arguments: list[str]) -> float | None:
-    """<pcihole64> of the root bus, or the property of QEMU that it sets, in MiB. An argument counts
-    more: QEMU applies -global last."""
+    """<pcihole64> of the root bus, or the QEMU property that it sets, in MiB. An argument takes
+    precedence: QEMU applies -global last."""
     given = [found[1] for each in arguments if (found := _HOLE64.fullmatch(each)) is not None]
     if given:
         return _size_mib(given[-1])
@@ -175,14 +175,14 @@ def _page_kib(pages: list[ElementTree.Element], cell: int | None) -> int | None:
 
 
 def _kib(size: str | None, of: ElementTree.Element) -> int | None:
-    """Return the size of huge pages, in the unit that an element has; ``None`` for that of ordinary
-    ones (libvirt: src/qemu/qemu_command.c, qemuBuildMemoryBackendProps)."""
+    """Return the size of huge pages, in the unit that an element has; ``None`` if it is that of
+    ordinary pages (libvirt: src/qemu/qemu_command.c, qemuBuildMemoryBackendProps)."""
     found = in_bytes(size, of.get("unit"))
     return None if found is None or found <= mmap.PAGESIZE else found // 1024
 
 
 def _nodes(domain: ElementTree.Element, cell: int | None) -> tuple[int, ...]:
-    """Return the host's nodes that a cell's memory must come from; they are written as CPUs are."""
+    """Return the host's nodes that a cell's memory must come from; written like sets of CPUs."""
     tune = domain.find("numatune")
     if tune is None:
         return ()

@@ -48,7 +48,7 @@ class Definition(Struct, frozen=True):
     not a number. ``agent``: whether the guest agent's channel is connected, ``None`` without a
     channel. ``kvm_hidden``: KVM is hidden from the guest. ``active_id`` is libvirt's id of a
     running domain. ``pinning`` has an entry for each vCPU that the domain may have. ``setup`` is
-    the rest that is read, ``usb`` the host's USB devices that it names.
+    the rest of what is read, ``usb`` the host's USB devices that it names.
     """
 
     name: str

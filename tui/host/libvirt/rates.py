@@ -168,7 +168,7 @@ class Meter:
         self._rates = NO_RATES
 
     def read(self, now: Counters) -> Rates:
-        """Return the rates since the last sample; the first one tells which vCPUs there are.
+        """Return the rates since the last sample; the first one shows which vCPUs there are.
 
         Returns the previous rates if that sample is younger than ``MIN_INTERVAL_S``, as during a
         burst of events.

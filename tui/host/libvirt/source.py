@@ -199,7 +199,7 @@ class GuestsSource:
 def stored_domains(uri: str) -> tuple[str, list[StoredDomain]]:
     """Return libvirt's version and all domains, without their passwords. Raises ``HostError``.
 
-    Through a read-only connection, to which libvirt tells no passwords.
+    Through a read-only connection, which gets no passwords from libvirt.
     """
     try:
         connection = Connection(uri, True, lambda _: None)

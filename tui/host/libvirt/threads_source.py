@@ -24,8 +24,8 @@ STAT_LIMIT = 1 << 20
 """Bytes of /proc/stat. The lines of the CPUs come first."""
 
 SEARCH_AGAIN_S = 10.0
-"""Seconds between two searches for a process that was not found, and before one that was found is
-searched for a second time. Each search reads every command line."""
+"""Seconds until the next search for a process that was not found, and until the second search for
+one that was found. Each search reads every command line."""
 
 NO_GUEST = "the guest is not running"
 NOT_FOUND = "its QEMU process cannot be seen in /proc"

@@ -1,10 +1,10 @@
 """USB devices in a domain's XML: those that it has, and the element that lends one.
 
 A device is attached by its ids together with its bus and number: libvirt refuses if the device at
-that number has other ids, and two alike devices are told apart.
+that number has other ids, and two identical devices are told apart.
 
-What was lent carries a mark as its alias, which libvirt keeps with the element: users choose those
-that begin with ``ua-``, of letters, digits, - and _ (formatdomain.html, Device addresses).
+A lent device carries a mark as its alias, which libvirt keeps with the element: aliases that begin
+with ``ua-`` are the user's, of letters, digits, - and _ (formatdomain.html, Device addresses).
 
 Source: https://libvirt.org/formatdomain.html; libvirt, src/hypervisor/virhostdev.c:
 virHostdevFindUSBDevice
@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"[0-9]{1,3}")
 
 
 def usb_devices(domain: ElementTree.Element) -> tuple[UsbHostDev, ...]:
-    """Return the USB devices of the host that a <domain> names. What is no id is left out."""
+    """Return the USB devices of the host that a <domain> names. Malformed ids are left out."""
     elements = domain.iterfind("devices/hostdev[@type='usb']")
     found = ((_hostdev(each), _mark(each)) for each in elements)
     return tuple(replace(each, mark=mark) for each, mark in found if each != UsbHostDev())
@@ -47,7 +47,7 @@ def _hostdev(element: ElementTree.Element) -> UsbHostDev:
 
 
 def _mark(element: ElementTree.Element) -> UsbMark | None:
-    """Return our mark. A letter that is not known is a question that was not answered."""
+    """Return our mark. An unknown letter counts as a question that was not answered."""
     alias = element.find("alias")
     found = _MARK.fullmatch("" if alias is None else alias.get("name", ""))
     if found is None:

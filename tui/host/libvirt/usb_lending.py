@@ -79,7 +79,7 @@ def _resolve_lost_answer(guest: DomainOperation, device: UsbHostDev, *, has: boo
 
 
 def _has(guest: DomainOperation, device: UsbHostDev) -> bool | None:
-    """Whether the domain has the device; ``None`` if libvirt does not tell."""
+    """Whether the domain has the device; ``None`` if libvirt does not say."""
     try:
         return _reads(guest, device)
     except (libvirt.libvirtError, ReplyLost, HostError):

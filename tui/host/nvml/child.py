@@ -37,7 +37,7 @@ from tui.host.nvml.exits import CARD_LEFT
 from tui.host.nvml.reader import ExitIfCardLeaves, Reader, describe
 
 CHECK_MS = 250
-"""Milliseconds between two checks whether a card is leaving."""
+"""Milliseconds between two checks of whether a card is leaving."""
 
 ANSWER_LIMIT = 30
 """Seconds after which a reading ends this process, in case the parent is gone by then."""

@@ -18,7 +18,7 @@ from tui.host.nvml.exits import CARD_LEFT
 from tui.host.nvml.reply import REPLY_LIMIT, Malformed
 
 POLL_INTERVAL = 0.25
-"""Seconds between two checks whether an answer is still wanted."""
+"""Seconds between two checks of whether an answer is still wanted."""
 
 READ_SIZE = 1 << 16
 

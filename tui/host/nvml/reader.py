@@ -59,8 +59,8 @@ class Card:
         self._value_error = None
         values: Values = {}
         try:
-            # Do not request a handle that failed again before NVML is initialised afresh: the
-            # driver would try to start the card each time.
+            # Do not request a failed handle again until NVML is reinitialised: the driver would
+            # try to start the card each time.
             if self._handle is None and self.failure is None:
                 self.call_count += 1
                 self._exit_if_card_leaves()

@@ -1,7 +1,7 @@
 """Validates the answers of NVML's process.
 
 Each number must be within what a card can have, else it is ``None``; each string is made safe to
-draw. An answer of another shape than ``tui.host.nvml.child`` gives is an error.
+draw. An answer in any other shape than ``tui.host.nvml.child`` gives is an error.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def parse_reply(line: bytes) -> tuple[NvmlReading, int]:
     """Parse one answer of ``tui.host.nvml.child``; the cards are ordered by address.
 
     Returns the reading, and how many NVML calls it took. Raises ``NvmlFailed`` if the answer is
-    an error of NVML, ``Malformed`` if it is no answer.
+    an error of NVML, ``Malformed`` if it is not an answer.
     """
     try:
         reply = json.loads(line)

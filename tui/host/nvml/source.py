@@ -216,7 +216,7 @@ class NvmlSource:
     def _pause(self) -> float:
         """Return the seconds from the last failure to the next start.
 
-        What only the user can fix is not retried often.
+        An error of NVML itself, which only the user can fix, is seldom retried.
         """
         if isinstance(self._failure, NvmlFailed):
             return BACKOFF[-1]
@@ -265,8 +265,8 @@ class NvmlSource:
     def _reserved_among(self, bound: tuple[str, ...]) -> tuple[str, ...]:
         """Return the cards reserved for a guest that must not be read.
 
-        Applies to drivers with which nobody else could unbind a card that we read. While it is not
-        known which cards are reserved, all of them count.
+        Applies to drivers that lose a card until the next boot if it is unbound while we read it.
+        While it is not known which cards are reserved, all of them count.
         """
         if not bound or not never_recovers(nvidia_module(self._root)):
             return ()

@@ -15,7 +15,7 @@ CONNECTORS_LIMIT = 64
 
 LISTS_ALL = ("amdgpu", "i915", "xe")
 """Drivers that list every connector of a card: one without any has none. nvidia lists none without
-its option modeset."""
+nvidia_drm.modeset=1."""
 
 _CARD = re.compile(r"card[0-9]{1,5}")
 _CONNECTOR = re.compile(r"card[0-9]{1,5}-[A-Za-z0-9-]{1,32}")
@@ -32,10 +32,10 @@ def primary_node(directory: Tree) -> Tree | None:
 
 
 def has_picture(directory: Tree, driver: str | None = None) -> bool | None:
-    """Whether a connector of the card in ``directory`` shows a picture.
+    """Whether a connector of the card in ``directory`` drives a display that is on.
 
-    ``None`` if that is not known: no connector can be read, as with a driver that brings no DRM, or
-    a screen sleeps, which shows a picture again at the next key.
+    ``None`` if that is not known: no connector can be read, as with a driver without DRM, or a
+    display is asleep (DPMS), which the next key press wakes.
     """
     card = primary_node(directory)
     if card is None:

@@ -100,7 +100,7 @@ def read_vitals(directory: Tree, address: str, *, copied: bool = False) -> CardV
 
 class AwakeFacts(Struct, frozen=True):
     """What is read of a card only while it is awake: its fastest link, and its resizable
-    registers."""
+    BARs."""
 
     link: Link | None = None
     resizable: tuple[BarSizes, ...] | None = None
@@ -122,7 +122,7 @@ def read_awake_facts(directory: Tree) -> tuple[bool, AwakeFacts, tuple[str, ...]
 
 
 def _resizable(directory: Tree, at: Attributes) -> tuple[BarSizes, ...] | None:
-    """Return the registers with a file to resize them.
+    """Return the BARs with a ``resourceN_resize`` file.
 
     ``None`` if one cannot be read, or if a copy has none: it may have lost them.
     """
@@ -152,7 +152,7 @@ def _mdevs(directory: Tree, at: Attributes) -> tuple[str, ...]:
 
 
 def _subsystem(at: Attributes) -> str | None:
-    """Return subsystem_vendor and subsystem_device; zeros if the maker set none."""
+    """Return subsystem_vendor and subsystem_device; zeros if the vendor set none."""
     vendor = at.read("subsystem_vendor", sysfs.pci_id)
     device = at.read("subsystem_device", sysfs.pci_id)
     if vendor is None or device is None or vendor == device == "0000":

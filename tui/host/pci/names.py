@@ -16,7 +16,7 @@ from tui.host.tree import MACHINE, Tree
 from tui.host.untrusted import clean
 
 SIZE_LIMIT = 16 << 20
-"""Bytes of a pci.ids file; the real one has 1.5 MiB."""
+"""Bytes of a pci.ids file; the real one is 1.5 MiB."""
 
 PLACES = (
     "usr/share/hwdata/pci.ids",
@@ -32,7 +32,7 @@ _NEXT_VENDOR = re.compile(rb"\n[0-9a-zA-Z]")
 class Names:
     """Names of the functions of one host, safe to draw.
 
-    A captured host has no udev database; its own pci.ids goes before this machine's.
+    A captured host has no udev database; its own pci.ids takes precedence over this machine's.
     """
 
     def __init__(self, root: Tree) -> None:
@@ -54,7 +54,7 @@ class Names:
         return found
 
     def release(self) -> None:
-        """Free what was read of pci.ids; a function that is new will read it again."""
+        """Free what was read of pci.ids; a new function causes it to be read again."""
         self._ids.release()
 
 
@@ -79,7 +79,7 @@ class PciIds:
         return self._found[key]
 
     def release(self) -> None:
-        """Free the text, which has 1.5 MiB. Names that were looked up stay known."""
+        """Free the text, which is 1.5 MiB. Names that were looked up stay known."""
         self._text = None
         self._vendors.clear()
 

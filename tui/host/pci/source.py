@@ -125,7 +125,7 @@ class PciSource:
         return sorted(entry for entry in entries if is_address(entry))
 
     def _with_awake_facts(self, inventory: Inventory) -> Inventory:
-        """Add the ports above each GPU, its fastest link and its resizable registers; for a
+        """Add the ports above each GPU, its fastest link and its resizable BARs; for a
         sleeping GPU, those it had when awake."""
         known: dict[tuple[str, str, str], AwakeFacts] = {}
         asleep = set()
@@ -152,8 +152,8 @@ class PciSource:
         return replace(inventory, functions=tuple(functions))
 
     def _ports(self, address: str) -> tuple[str, ...]:
-        """Return the bridges above a function: the directories on the way to its own. Only a live
-        host is asked: what they are for, the kernel's log, is not in a capture."""
+        """Return the bridges above a function: the directories on the way to its own. Only on a
+        live host: they serve to read the kernel's log, which no capture has."""
         if self.copied:
             return ()
         try:

@@ -1,8 +1,8 @@
 """Events about devices, by default PCI functions, from udev or, without udev, from the kernel.
 
 libvirt's node devices report nothing when a driver is bound or unbound; these events do. The
-``unbind`` event comes only at the end of an unbind, so this also listens for the children that go
-before it (DRM, sound, vfio): an unbind that is stuck has already removed them.
+``unbind`` event comes only at the end of an unbind, so this also listens for the child devices
+that go before it (DRM, sound, vfio): an unbind that is stuck has already removed them.
 """
 
 from __future__ import annotations

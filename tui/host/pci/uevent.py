@@ -19,7 +19,7 @@ _IDS = re.compile(r"([0-9A-Fa-f]{4}):([0-9A-Fa-f]{4})")
 
 
 class Uevent(Struct, frozen=True):
-    """Fields as in ``PciFunction``; ``None`` is not given."""
+    """Fields as in ``PciFunction``; ``None``: not given."""
 
     vendor: str | None = None
     device: str | None = None

@@ -55,7 +55,7 @@ class FileInspector:
         self._names = names
 
     def opened(self, process: str, descriptor: str) -> DeviceNumber | None:
-        """Return the number of an open file of a process; ``None`` if it is no device.
+        """Return the number of an open file of a process; ``None`` if it is not a device.
 
         Raises ``NotChecked``, ``OSError``.
         """

@@ -35,7 +35,7 @@ def holders(
 ) -> Holders:
     """Find who holds the functions at ``addresses``, or has one of the nodes ``also``.
 
-    Nodes in ``also`` may be gone already. Takes some hundred milliseconds on a busy host, and many
+    Nodes in ``also`` may be gone already. Takes a few hundred milliseconds on a busy host, and many
     seconds if a process does not answer. Raises ``HostError`` if no process can be seen.
     """
     found = find_nodes(root, sorted(addresses))

@@ -53,7 +53,7 @@ def lines(path: str, tick: Callable[[], None]) -> Iterator[bytes]:
 def unescaped(field: bytes) -> bytes:
     """Undo the escapes in a field of mountinfo or /proc/swaps.
 
-    Blanks, tabs, newlines, ``#`` and backslashes are three octal digits there (kernel:
+    Spaces, tabs, newlines, ``#`` and backslashes are three octal digits there (kernel:
     fs/seq_file.c, mangle_path).
     """
     first, *rest = field.split(b"\\")
@@ -75,7 +75,7 @@ class Mount:
     """
 
     def __init__(self, line: bytes) -> None:
-        """Raises ``ValueError`` and ``IndexError`` if it is no such line."""
+        """Raises ``ValueError`` and ``IndexError`` if the line is malformed."""
         fields = line.split(b" ")
         dash = fields.index(b"-", 6)
         self.id, self.root = fields[0], fields[3]

@@ -26,7 +26,7 @@ STAGE_FILES, STAGE_MAPS, STAGE_DETAILS = 1, 2, 3
 """The stages of inspecting a process: open files, mapped files, command line and the like."""
 
 EXIT_GRACE_S = 1.0
-"""Seconds that a process gets to end."""
+"""Seconds that an exiting process gets to end."""
 
 ROUNDS = 4
 """Times that the list of processes is read: a process may hand what it has to a child that was
@@ -182,7 +182,7 @@ def scan(
     whether it runs our Python).
     ``unseen``: how many processes could not be inspected.
     ``named``: (pid, name, why) of some of these.
-    ``left``: (pid, name) of the process that took longest, if the time was over before all
+    ``left``: (pid, name) of the process that took longest, if time ran out before all
     were inspected.
     ``real``: whether ``proc`` is the kernel's.
     ``blind``: why processes may be hidden, and what to do.

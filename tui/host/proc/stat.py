@@ -14,7 +14,7 @@ _SIZE = 4096
 class Stat:
     """The fields that are read of a process or a thread.
 
-    They are counted from the last parenthesis, because the name before it may contain blanks and
+    They are counted from the last parenthesis, because the name before it may contain spaces and
     parentheses.
     """
 

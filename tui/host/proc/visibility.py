@@ -47,7 +47,7 @@ def how_to_see_more() -> str:
 
 
 def check_proc(proc: str) -> tuple[bool, HiddenReason | None]:
-    """Return whether a /proc is the kernel's, not made or captured, and why it may hide
+    """Return whether a /proc is the kernel's, not fabricated or captured, and why it may hide
     processes."""
     try:
         here = list(mounts("/proc/self/mountinfo"))

@@ -33,7 +33,7 @@ _PLACES: tuple[tuple[BootLoader, str, str], ...] = (
     ("grub", "etc/default/grub", "/etc/default/grub"),
     ("systemd-boot", "etc/kernel/cmdline", "/etc/kernel/cmdline"),
 )
-"""A loader, the file that shows it, and the file to edit. Fedora has entries in /boot/loader for
+"""A loader, the file that reveals it, and the file to edit. Fedora has entries in /boot/loader for
 GRUB, and no loader.conf there. The GRUB package may be installed next to another loader."""
 
 _SDBOOT_MANAGE = "/etc/sdboot-manage.conf"
@@ -43,10 +43,10 @@ _CMDLINE = "/etc/kernel/cmdline"
 """kernel-install(8) and tools for unified kernel images take the options from it."""
 
 _LOADER_INFO = "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
-"""What booted this host (systemd.io/BOOT_LOADER_INTERFACE): a name, a blank, a version."""
+"""What booted this host (systemd.io/BOOT_LOADER_INTERFACE): a name, a space, a version."""
 
 _LOADER_INFO_LIMIT = 4096
-"""Bytes of it that are read; a name and a version take some hundred."""
+"""Bytes of it that are read; a name and a version take about a hundred."""
 
 _NAMES: dict[str, BootLoader] = {"systemd-boot": "systemd-boot", "GRUB": "grub", "Limine": "limine"}
 

@@ -1,6 +1,6 @@
 """The modules that the initramfs loads first, in the configuration of the program that makes it.
 
-The configuration says what the next initramfs will do; what the present one did shows in sysfs. The
+The configuration says what the next initramfs will do; what the current one did shows in sysfs. The
 files are shell: only plain assignments are read, and with any other the modules are not known.
 
 Source: mkinitcpio.conf(5), dracut.conf(5), initramfs-tools(7) on /etc/initramfs-tools/modules.
@@ -21,14 +21,14 @@ PROGRAMS: Mapping[InitramfsMaker, str] = {
     "mkinitcpio": "usr/bin/mkinitcpio", "dracut": "usr/bin/dracut",
     "initramfs-tools": "usr/sbin/update-initramfs",
 }  # fmt: skip
-"""What is installed by each. Files alone may be left over from another one."""
+"""A program that each installs. Configuration files alone may be left over from another one."""
 
 MKINITCPIO = ("etc/mkinitcpio.conf", "etc/mkinitcpio.conf.d")
 DRACUT = ("etc/dracut.conf", "usr/lib/dracut/dracut.conf.d", "etc/dracut.conf.d")
 TOOLS = ("usr/share/initramfs-tools/modules.d", "etc/initramfs-tools/modules")
 
 WORDS_LIMIT = 256
-"""Words of one list that are read, and modules of another."""
+"""Words of one list, or modules of initramfs-tools, that are read."""
 
 LISTS = ("MODULES", "HOOKS", "FILES", "force_drivers")
 """The variables that are read."""
@@ -57,7 +57,7 @@ class Word(NamedTuple):
 
 
 class _Unclear(Exception):
-    """A list is not only of plain words."""
+    """A list has more than plain words."""
 
 
 def initramfs(root: Tree) -> Initramfs | None:
@@ -73,7 +73,7 @@ def initramfs(root: Tree) -> Initramfs | None:
 
 
 def _mkinitcpio(root: Tree) -> Initramfs:
-    """Its hook modconf copies modprobe.d; FILES may name files of it."""
+    """Its hook modconf copies modprobe.d; FILES may name files there."""
     lists = _lists(root, [MKINITCPIO[0], *_in(root, MKINITCPIO[1])])
     copies = [*lists.get("HOOKS", ()), *lists.get("FILES", ())]
     return Initramfs(
@@ -84,7 +84,7 @@ def _mkinitcpio(root: Tree) -> Initramfs:
 
 
 def _dracut(root: Tree) -> Initramfs:
-    """Of files with the same name, that in /etc counts. What is only added is loaded by udev."""
+    """Of files with the same name, the one in /etc counts. What is only added is left to udev."""
     parts = {n.rpartition("/")[2]: n for folder in DRACUT[1:] for n in _in(root, folder)}
     lists = _lists(root, [DRACUT[0], *(parts[name] for name in sorted(parts))])
     loads = tuple(_loads(lists.get("force_drivers", ())))
@@ -92,7 +92,7 @@ def _dracut(root: Tree) -> Initramfs:
 
 
 def _tools(root: Tree) -> Initramfs:
-    """A line is a module and its parameters."""
+    """Each line is a module and its parameters."""
     found: list[ModuleRule] = []
     for name in (*_in(root, TOOLS[0], ""), TOOLS[1]):
         for number, line in enumerate(text_of(root, name).split("\n")[:LINES_LIMIT], 1):
@@ -135,7 +135,7 @@ def _lists(root: Tree, names: list[str]) -> dict[str, list[Word]]:
 
 
 def _assigned(text: str, file: str) -> Iterator[tuple[str, bool, list[Word]]]:
-    """Yield the variable that is assigned, whether it is added to, and the words. Raises
+    """Yield each variable assigned, whether it is added to, and the words. Raises
     ``_Unclear`` for anything but plain words on lines of their own."""
     text = without_comments(text)
     line, at = 1, 0
@@ -155,7 +155,7 @@ def _assigned(text: str, file: str) -> Iterator[tuple[str, bool, list[Word]]]:
 
 
 def without_comments(text: str) -> str:
-    """Return shell text with blanks in the place of comments."""
+    """Return shell text with spaces in place of comments."""
     return COMMENT.sub(lambda comment: " " * len(comment[0]), text)
 
 

@@ -33,7 +33,7 @@ def options(text: str, file: str, line: int | None = None) -> tuple[KernelOption
 def parameters(text: str) -> Iterator[tuple[str, str | None]]:
     """Yield names and values.
 
-    Quotes protect blanks. Those around the whole word or around a value are removed; others stay.
+    Quotes protect spaces. Those around the whole word or around a value are removed; others stay.
     """
     at, end = 0, len(text)
     while True:

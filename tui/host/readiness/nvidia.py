@@ -10,8 +10,8 @@ from tui.model import NvidiaModule
 from tui.rules.driver_gates import DRIVER_VERSION
 
 _VERSION = re.compile(rf"Module\s+(?:for \S+\s+)?({DRIVER_VERSION.pattern})\s")
-"""In /proc/driver/nvidia/version. The open modules put the machine in between, as in "for
-x86_64"."""
+"""In /proc/driver/nvidia/version. The open modules put the architecture in between, as in
+"for x86_64"."""
 
 
 def nvidia_module(root: Tree) -> NvidiaModule | None:

@@ -1,7 +1,7 @@
 """What a host has set up that bears on a card: framebuffers, sleep, resets, hooks, managers.
 
-Only files that exist while the host runs are read, and none of a sleeping device that would wake
-it: d3cold_allowed is a flag in memory (kernel: drivers/pci/pci-sysfs.c, d3cold_allowed_show).
+Only files that exist while the host runs are read, and none that would wake a sleeping
+device: d3cold_allowed is a flag in memory (kernel: drivers/pci/pci-sysfs.c, d3cold_allowed_show).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tui.model import Framebuffer, HostSetup, Manager
 from tui.model.address import is_address
 
 IOMEM_LIMIT = 1 << 20
-"""Bytes of /proc/iomem; a workstation has some ten thousand."""
+"""Bytes of /proc/iomem; a workstation has about ten thousand."""
 
 FRAMEBUFFERS = frozenset({
     "BOOTFB", "efifb", "vesafb", "simplefb", "simpledrm", "simple-framebuffer", "efi-framebuffer",
 })  # fmt: skip
-"""Names of the firmware's picture in /proc/iomem (kernel: drivers/firmware/sysfb_simplefb.c,
+"""Names of the firmware's framebuffer in /proc/iomem (kernel: drivers/firmware/sysfb_simplefb.c,
 drivers/video/fbdev/efifb.c, drivers/gpu/drm/sysfb)."""
 
 DEEPEST = 10

@@ -112,8 +112,8 @@ def _settings(root: Tree, booted: Boot) -> KernelSettings:
 
 
 def _cpu(root: Tree) -> Literal["intel", "amd"] | None:
-    """Return the maker in vendor_id of the first processor (proc(5), cpuinfo); Hygon's are
-    AMD's."""
+    """Return the vendor of the first processor, from vendor_id (proc(5), cpuinfo); Hygon
+    counts as AMD."""
     vendor = _VENDOR.search(text_of(root, "proc/cpuinfo", CPUINFO_LIMIT))
     if vendor is None:
         return None

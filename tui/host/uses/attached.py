@@ -120,7 +120,7 @@ def is_keyboard(home: Tree, folder: str, folders: Sequence[str]) -> bool | None:
     input device.
 
     It may say so in its descriptor, which few but boot keyboards do. Else the keys of its input
-    device tell, as for udev (systemd: src/udev/udev-builtin-input_id.c: test_key).
+    device decide, as in udev (systemd: src/udev/udev-builtin-input_id.c: test_key).
     """
     at = Attributes(home / folder)
     if at.read("bInterfaceClass", str) != HID:

@@ -1,7 +1,7 @@
 """Keyboards and mice that the host has through a Bluetooth adapter.
 
 The kernel's HIDP puts a HID device below the adapter. BlueZ does without HIDP by default
-(UserspaceHID in its input.conf): its devices are below uhid, where nothing tells the adapter. They
+(UserspaceHID in its input.conf): its devices are below uhid, where nothing names the adapter. They
 may stay while the keyboard sleeps.
 
 Source: kernel, net/bluetooth/hidp/core.c, drivers/hid/uhid.c, and drivers/hid/hid-core.c
@@ -77,7 +77,7 @@ def _best(inputs: Iterable[Attributes]) -> str | None:
 
 
 def _kind(at: Attributes) -> str | None:
-    """What an input device is, as for udev (systemd: src/udev/udev-builtin-input_id.c)."""
+    """What an input device is, as in udev (systemd: src/udev/udev-builtin-input_id.c)."""
     if at.read("capabilities/key", types_text):
         return "a keyboard"
     moves = at.read("capabilities/rel", _low_word) or 0

@@ -18,7 +18,7 @@ from tui.host.uses.network import Interfaces
 from tui.model import Attachment, DeviceUse, DeviceUses
 
 FUNCTIONS_LIMIT = 256
-"""Functions to check at a time; a guest has some ten at most."""
+"""Functions to check at a time; a guest has about ten at most."""
 
 CLASSES_WITH_CHILDREN = ("01", "02", "0c03")
 """Classes whose driver makes child devices, if anything is attached: storage, network, USB."""

@@ -172,7 +172,7 @@ class Disks:
 
     @cached_property
     def _unplaced(self) -> list[str]:
-        """Return what is mounted or swapped to, is built on disks, and is no known disk's
+        """Return what is mounted or swapped to and is built on disks, but is no known disk's
         holder."""
         sources = sorted({*self._mounted.by_source, *self._swaps})
         built = [source for source in sources if _BUILT.match(source)]

@@ -37,26 +37,26 @@ from tui.model.address import is_address
 DEVICES = "sys/bus/usb/devices"
 
 SUBSYSTEMS = ("usb", "block", "net")
-"""The subsystems of a device, and of what its drivers make of it."""
+"""The subsystems of a device, and of the devices that its drivers create."""
 
 ENTRIES_LIMIT = 4096
 """Entries of the folder: a device has one for itself and one for each of its interfaces."""
 
 DEVICES_LIMIT = 256
-"""Devices to read; a large host has some fifty."""
+"""Devices to read; a large host has about fifty."""
 
 SERIAL_LIMIT = 126
 """Characters of a string: a descriptor has 255 bytes (USB 2.0, 9.6.7)."""
 
 PART_LIMIT = 40
-"""Characters of a maker or of a product that are shown."""
+"""Characters of a manufacturer or product that are shown."""
 
 _PORT = re.compile(r"[0-9]{1,9}-[0-9]{1,3}(?:\.[0-9]{1,3}){0,8}")
 _ID = re.compile(r"[0-9a-f]{4}")
 _CODE = re.compile(r"[0-9a-f]{2}")
 _HUB = "09"
-"""Class of a hub and of its interface (USB 2.0, 11.23.1). What a device says of itself does not
-make it one: with other interfaces alone it has their drivers, so it is listed."""
+"""Class of a hub and of its interface (USB 2.0, 11.23.1). The device class alone does not make it
+one: a device with only other interfaces gets their drivers, so it is listed."""
 
 _Strings = tuple[str, str | None]
 """The name of a device, and its serial number."""
@@ -198,7 +198,7 @@ def _in_order(port: str) -> list[int]:
 
 
 def _joined(maker: str | None, product: str | None) -> str | None:
-    """Return a device's name, with its maker's unless that is in it."""
+    """Return a device's name, with the manufacturer's in front unless it begins with that."""
     if not product:
         return None
     named = not maker or product.casefold().startswith(maker.casefold())

@@ -1,7 +1,7 @@
 """The record of the watch: a file in /run that root writes and everybody reads.
 
-It is how a screen knows what the watch will do, and how a watch that is started again knows what
-it has seen. The parser trusts nothing: a file that breaks a limit is refused as a whole.
+It is how a screen knows what the watch will do, and how a restarted watch knows what it has
+seen. The parser trusts nothing: a file that breaks a limit is refused as a whole.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tui.host.folder_watch import FolderWatch
 
 ALIVE_CHECK_S = 2.0
-"""Seconds between two checks whether the process still runs."""
+"""Seconds between two checks of whether the process still runs."""
 
 
 class WatchSource:
@@ -52,7 +52,7 @@ class WatchSource:
             self._watch.close()
 
     def _check_process(self) -> None:
-        """Look at a watch that runs now and then: its end changes no file."""
+        """Check now and then whether a running watch has ended: that changes no file."""
         if self._watch is not None:
             self._watch.look_every(None if self._running is None else ALIVE_CHECK_S)
 
