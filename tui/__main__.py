@@ -18,7 +18,7 @@ def main() -> int:
     interrupts = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interrupts:  # until there is code to catch KeyboardInterrupt
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if os.geteuid() == 0:  # leave no files of root's in a user's checkout
+    if os.geteuid() == 0:  # leave no files owned by root in a user's checkout
         sys.dont_write_bytecode = True
     from tui.process import crash, output, privileges  # noqa: PLC0415
 
@@ -30,7 +30,7 @@ def main() -> int:
     else:
         privileges.ensure_home()
     crash.silence_tracebacks()
-    gc.disable()  # what is imported stays: searching it for cycles takes a tenth of the start
+    gc.disable()  # imported modules stay: searching them for cycles takes a tenth of the start
     try:
         from tui.cli import main as cli  # noqa: PLC0415 - takes 0.1 s and may fail
 

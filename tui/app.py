@@ -99,7 +99,7 @@ class VfiotopApp(Navigation):
             self.draw_soon()
 
     def _tell(self, changed: Changed) -> None:
-        """Pass on what samples have changed."""
+        """Pass on what the samples have changed."""
         self._announce(alerts(changed, self.session.began_at))
         for screen in self.screen_stack:
             if isinstance(screen, HostScreen):
@@ -112,7 +112,7 @@ class VfiotopApp(Navigation):
         self.session.lendings.note_flapping()
 
     def _offer_recovery(self) -> None:
-        # A sample that comes while the application ends finds no screen.
+        # A sample that arrives while the application exits finds no screen.
         if self.screen_stack and self.session.recovery_to_offer():
             self.offer_recovery()
 
@@ -139,7 +139,7 @@ class VfiotopApp(Navigation):
 
     @property
     def output_delay_s(self) -> float:
-        """Seconds from a frame being written to the terminal showing it."""
+        """Seconds between writing a frame and the terminal showing it."""
         return self.flow.delay_s
 
     # --- what the terminal asks ---

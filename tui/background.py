@@ -18,9 +18,9 @@ T = TypeVar("T")
 async def background(call: Callable[[], T], action: BackgroundAction | None = None) -> T:
     """Return the result of ``call``, or raise what it raises.
 
-    The call runs on a daemon thread of its own, so one that never returns delays neither the
-    event loop nor the program's end. With ``action`` the call must not be abandoned half way:
-    ``finish`` waits for it. Raises ``HostError`` if no thread can be started.
+    The call runs on a daemon thread of its own, so one that never returns delays neither the event
+    loop nor the program's end. With ``action`` the call must not be abandoned halfway: ``finish``
+    waits for it. Raises ``HostError`` if no thread can be started.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
@@ -62,7 +62,7 @@ async def background(call: Callable[[], T], action: BackgroundAction | None = No
 
 
 class BackgroundAction(Struct, eq=False):
-    """A call that must not be abandoned half way.
+    """A call that must not be abandoned halfway.
 
     ``name`` says what it does; ``error`` is how it failed, if it did; ``hint`` says, for such
     an error, what the user can do.

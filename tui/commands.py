@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Aim = Literal[
     "Move the card", "Run the guest", "Answer a plan", "Look around", "Find out why", "The program"
 ]
-"""What somebody wants who opens the help."""
+"""What a user may be looking for in the help."""
 
 AIMS: tuple[Aim, ...] = get_args(Aim)
 """In the order of the help."""
@@ -35,17 +35,17 @@ SIGNS = {
 """The keys that Textual names in words, and what they type."""
 
 SHOWN_KEYS = SIGNS | {"escape": "esc", "left": "←", "right": "→"}
-"""The keys that are written otherwise than Textual names them."""
+"""The keys that the screen does not show by Textual's name."""
 
 
 class Command(Struct, frozen=True):
     """One thing the user can do: its keys, its Textual action, its label and help.
 
     ``screens`` names the screens on which it works; empty means all. An action with ``{key}`` is
-    bound once for each key. ``rank`` is its place among those that the footer drops when it is
-    too short, the highest first; 0 is never dropped, ``None`` never shown. ``edge``: a panel's
-    frame shows it too, so the footer may drop it before the others. ``first``: while it works it
-    takes its keys from lists, which they move through otherwise.
+    bound once for each key. A footer that is too short drops the highest ``rank`` first; 0 is never
+    dropped, ``None`` never shown. ``edge``: a panel's frame shows it too, so the footer may drop it
+    before the others. ``first``: while it works, its keys do not move through lists, as they
+    otherwise do.
     """
 
     id: str
@@ -67,12 +67,12 @@ class Command(Struct, frozen=True):
 
     @property
     def key_label(self) -> str:
-        """The first key, as it is written on the screen; empty without one."""
+        """The first key as the screen shows it; empty without one."""
         return self.shown_keys or key_name(self.keys.lstrip(",").partition(",")[0])
 
 
 def key_name(key: str) -> str:
-    """A key as it is written on the screen: ``?`` for ``question_mark``."""
+    """A key as the screen shows it: ``?`` for ``question_mark``."""
     return SHOWN_KEYS.get(key, key.replace("ctrl+", "^"))
 
 
@@ -80,7 +80,7 @@ HOST_SCREENS = ("overview", "device", "calls")
 """The screens that show the host and nothing else."""
 
 PLAN_SCREENS = ("swap", "guest", "roles", "usb")
-"""The screens on which the user agrees to something."""
+"""The screens on which the user confirms something."""
 
 CARD, GUEST, PLAN, LOOK, WHY, PROGRAM = AIMS
 
@@ -219,8 +219,8 @@ COMMANDS = (
 
 
 def bindings(screen: str) -> list[Binding]:
-    """The key bindings of a screen as the table has them, in the order of its footer. The keys of
-    the configuration are Textual's keymap."""
+    """The key bindings of a screen as in the table, in the order of its footer. Textual's keymap
+    has the keys of the configuration."""
     return [binding for command in of_screen(screen) for binding in _bindings(command)]
 
 
@@ -249,7 +249,7 @@ def mapped(keys: Mapping[str, str]) -> tuple[Command, ...]:
 
 
 KEYS = {command.id: command.key_label for command in COMMANDS}
-"""The keys of the table as they are written on the screen, by command."""
+"""The table's keys as the screen shows them, by command."""
 
 REMAPPED = frozenset(c.id for c in COMMANDS if "{key}" not in c.action)
 """The ids of commands whose keys the configuration may change."""

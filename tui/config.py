@@ -39,12 +39,12 @@ DEFAULT_GUEST_INTERVAL = 5.0
 DEFAULT_PAUSE = 30.0
 
 MAX_ARGUMENTS = 32
-"""Words of the program in ``on_event``."""
+"""The most words in ``on_event``: a program and its arguments."""
 
 MAX_BYTES = 32 * 1024
 MAX_LINE = 512
-"""Limits on what is passed to tomllib, which takes quadratic time for a key of many parts: a
-quarter of a second at most within these."""
+"""Limits on what is passed to tomllib, which takes quadratic time for a key of many parts: within
+these, at most a quarter of a second."""
 
 REASON_LIMIT, PATH_LIMIT = 300, 200
 """Characters of an error's reason, which may quote the file, and of its path."""
@@ -60,8 +60,8 @@ class ConfigError(VfiotopError):
 
 
 class Config(Struct, frozen=True):
-    """The settings in ``file``. ``None``: not set, vfiotop decides. ``keys`` are those of its
-    table ``[keys]``; those after it are those of its table ``[watch]``."""
+    """The settings in ``file``. ``None``: not set, vfiotop decides. ``keys`` is its table
+    ``[keys]``; the fields after it are its table ``[watch]``."""
 
     connect: str = SYSTEM
     interval: float = DEFAULT_INTERVAL
@@ -126,7 +126,7 @@ def program(value: object) -> tuple[str, ...]:
 
 
 def metrics(text: str) -> str:
-    """Check that metrics can be served there and return it unchanged. Raises ``ValueError``."""
+    """Check an endpoint of the metrics and return it unchanged. Raises ``ValueError``."""
     try:
         endpoint(text)
     except ValueError as error:
@@ -191,10 +191,10 @@ def load(path: Path | None = None) -> Config:
 
 
 class Setting(Struct, frozen=True):
-    """A key of the configuration, with a value in it as an example. ``unset`` says what is used
-    without it if ``Config`` has no default. ``check`` returns its value as ``Config`` has it, and
-    raises ``ValueError``; one with ``choices`` must be one of them. ``table`` is the table of the
-    file that it is in."""
+    """A key of the configuration, with an example value. ``unset`` says what is used without the
+    key if ``Config`` has no default. ``check`` returns the value as ``Config`` has it, or raises
+    ``ValueError``. ``choices`` are the only values allowed. ``table`` is the table that has the
+    key."""
 
     name: str
     means: str
@@ -254,7 +254,7 @@ SETTINGS = (
             "/var/lib/vfiotop. It then reads the cards once a second, as a screen does.", True,
             bool, table="watch"),
 )  # fmt: skip
-"""Every key of the configuration but the table ``[keys]``."""
+"""Every key of the configuration except those of the table ``[keys]``."""
 
 TABLES = ("watch", "keys")
 """The tables of the configuration."""

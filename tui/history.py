@@ -71,7 +71,7 @@ class Ring:
 
 
 class Thinned:
-    """The readings of one series in the steps of a tier, for as long as that keeps them."""
+    """The readings of one series in the steps of a tier, for as long as the tier keeps them."""
 
     def __init__(self, tier: Tier) -> None:
         self._step_s = tier.step_s
@@ -105,7 +105,7 @@ class Thinned:
 
 
 _FIELDS = 4
-"""Numbers of a step: its own, and those of its bucket."""
+"""The numbers stored for a step: its own, and those of its bucket."""
 
 LONG = (TENS, MINUTES)
 """The tiers for graphs that reach back for hours."""
@@ -124,13 +124,13 @@ class History:
         self._recalled: set[str] = set()
 
     def recall(self, earlier: Earlier) -> None:
-        """Fill in what was measured before this run, key by key as they are asked for."""
+        """Fill in what was measured before this run, each key when it is first asked for."""
         self._earlier = earlier
         self._recalled = set()
 
     def record(self, key: str, at: float, value: float | None, *, brief: bool = False) -> None:
-        """Add a value measured at ``at`` seconds, by any clock that never goes back. A ``brief``
-        series has no graph that reaches back for hours."""
+        """Add a value measured at ``at`` seconds, by any monotonic clock. A ``brief`` series has no
+        graph that reaches back for hours."""
         if not brief:
             thinned = self._thinned.get(key)
             if thinned is None:

@@ -1,4 +1,4 @@
-"""Hands items from threads to the event loop, which is woken once for all that wait."""
+"""Hands items from threads to the event loop, which is woken once per batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 class Inbox(Generic[T]):
     """Filled by any thread, emptied by one. ``wake`` is called for the first item of each batch; it
-    may raise ``RuntimeError``, as an event loop does that has ended."""
+    may raise ``RuntimeError``, as a closed event loop does."""
 
     def __init__(self, wake: Callable[[], object]) -> None:
         self._wake = wake

@@ -12,8 +12,8 @@ from tui.session import Session
 
 
 class Intake:
-    """Merges the samples of one moment together. ``wake`` is called on the event loop when there
-    are some, and ``tell`` with what they have changed. Made on the event loop."""
+    """Merges the samples of one moment together. ``wake`` is called on the event loop when samples
+    arrive, and ``tell`` with what they changed. Must be created on the event loop."""
 
     def __init__(
         self, session: Session, wake: Callable[[], object], tell: Callable[[Changed], None]
@@ -27,13 +27,13 @@ class Intake:
         self._inbox.put(sample)
 
     def take(self) -> None:
-        """Merge all samples that wait."""
+        """Merge all waiting samples."""
         for samples in moments(self._inbox.take()):
             self._tell(self._session.take(*samples))
 
     def take_stalls(self) -> bool:
-        """Merge that sources do not answer, after what they have said before; return whether there
-        are any."""
+        """Merge the samples delivered so far, then a sample for each source that does not answer.
+        Returns whether there are any of the latter."""
         self.take()
         stalled = tuple(self._session.stalled())
         for sample in stalled:
@@ -54,8 +54,8 @@ def moments(samples: Iterable[Sample]) -> Iterator[tuple[Sample, ...]]:
 
 
 def _agent_last(batch: dict[SourceName, Sample]) -> Iterator[tuple[Sample, ...]]:
-    """The vitals record what a guest has told of its card until then, in whatever order the two
-    have come."""
+    """Put the agent's sample last, in whatever order the samples arrived: the vitals record what
+    the guest had reported of its card until then."""
     others = tuple(sample for name, sample in batch.items() if name != "agent")
     if others:
         yield others

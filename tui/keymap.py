@@ -13,10 +13,10 @@ Keys = tuple[tuple[str, str], ...]
 
 MAX_KEYS = 4
 MAX_LENGTH = 80
-"""The limits of one command's keys, and of how they are written."""
+"""The most keys of one command, and the most characters they are written in."""
 
 KEPT = ("quit", "help", "back")
-"""The commands that need a key: without them nobody finds out of a screen."""
+"""The commands that need a key: without them nobody can leave a screen."""
 
 LISTS = frozenset({"up", "down", "pageup", "pagedown", "home", "end", "j", "k"})
 """The keys that scroll and move the cursor on every screen."""
@@ -28,7 +28,7 @@ FIXED = {
 """The keys that do the same everywhere."""
 
 OWN = {"ctrl+q": "quit", "ctrl+p": "palette"}
-"""The keys that keep their command even when it has others."""
+"""The keys that keep their command even if it gets other keys."""
 
 MOVES = frozenset({
     "insert", "delete", "home", "end", "pageup", "pagedown", "up", "down", "left", "right",
@@ -112,12 +112,13 @@ def _check_clashes(keys: Mapping[str, str]) -> None:
 
 
 def keymap(keys: Keys) -> dict[str, str]:
-    """The same for Textual, which has no word for “no key”: one that no terminal sends."""
+    """The keys as Textual's keymap. It cannot say “no key”, so that is a key that no terminal
+    sends."""
     return {command: each or "none" for command, each in keys}
 
 
 def written(keys: str) -> str:
-    """The keys of a command as the configuration may have them: ``?, f1``."""
+    """The keys of a command as a user may write them in the configuration: ``?, f1``."""
     return ", ".join(
         key if key == "comma" else SIGNS.get(key, key) for key in keys.split(",") if key
     )

@@ -35,16 +35,16 @@ class Lendings:
 
     @cached_property
     def turn(self) -> Lock:
-        """Held while a device is lent or returned: the next one's checks must see what the host has
-        left then."""
+        """Held while a device is lent or returned: the checks of the next one must see what the
+        host has left by then."""
         from asyncio import Lock  # noqa: PLC0415 - 3 MiB, which the watch has no use for
 
         return Lock()
 
     def replugged(self) -> tuple[Replugged, ...]:
         """The devices that must be attached again now; each one once, and once more when it is time
-        for the next try. None while a source fails, if we may not change the guests, or if the
-        watch does it."""
+        for the next try. Empty while a source fails, if we may not change the guests, or if the
+        watch attaches them."""
         usb, guests = self._live.snapshot.usb, self._live.snapshot.guests
         if isinstance(usb, Unavailable) or not isinstance(guests, Guests) or guests.readonly:
             return ()
@@ -71,8 +71,8 @@ class Lendings:
             self.note(device, f"{device.name} {FLAPS}", "warn", FLAPS_FIX)
 
     def failed(self, again: Replugged, *, final: bool = False) -> float | None:
-        """A device was not attached. Returns the seconds to the next try; ``None`` if there is
-        none, as after a ``final`` failure: one that another try does not change."""
+        """Record that a device was not attached. Returns the seconds to the next try; ``None`` if
+        there is none, as after a ``final`` failure, which another try would not change."""
         return None if final else self._attempts.failed(again, self._now())
 
     def keep(self, lending: Lending) -> None:
@@ -89,5 +89,5 @@ class Lendings:
     def note(
         self, device: UsbDevice, text: str, kind: EventKind = "failed", fix: str | None = None
     ) -> None:
-        """Add an event about what no screen shows, or no screen any more."""
+        """Add an event about something that no screen shows, or that none shows any more."""
         self._live.note(Event(self._now(), device.port, text, kind, "vfiotop", fix))

@@ -38,17 +38,17 @@ from tui.rules.view import assess
 from tui.swap_times import SwapTimes
 
 SAME_EVENT = timedelta(seconds=1)
-"""Less than this is between two times of one event: the record and the history of the watch have
-the same one up to a fraction of a second."""
+"""The times of one event differ by less than this: those in the record and in the history of the
+watch agree to a fraction of a second."""
 
 EVENTS_KEPT = 500
-"""Events to keep. The history of a host that changes more often is in its log."""
+"""Events to keep. A host that changes more often has its history in its log."""
 
 OWNERSHIP: tuple[SourceName, ...] = ("vitals", "guests", "swap")
-"""The sources that together tell who has a card, beside its driver."""
+"""The sources that together tell who has a card, besides its driver."""
 
 GUEST = "guest."
-"""How the history's keys for the allowed guest begin."""
+"""The prefix of the history's keys for the allowed guest."""
 
 GUEST_CPU, GUEST_WAIT = f"{GUEST}cpu", f"{GUEST}wait"
 """The history's keys for the allowed guest's CPU load, and for the wait of its worst vCPU."""
@@ -81,7 +81,7 @@ class LastReading(NamedTuple):
 
 class LastGuests(NamedTuple):
     """The guests that libvirt reported last, and when. Only for the screen: while libvirt does not
-    answer, nothing is judged or done by them."""
+    answer, no verdict and no action rests on them."""
 
     guests: tuple[Guest, ...]
     at: datetime
@@ -127,13 +127,13 @@ class Live:
         self._add((event,))
 
     def new_events(self) -> tuple[Event, ...]:
-        """The events since the last call, those that were added last first. ``take`` returns them
-        as well: each is new once."""
+        """The events since the last call, the last added first. ``take`` returns them as well: an
+        event is new only once."""
         new, self._new = self._new, ()
         return new
 
     def _add(self, events: tuple[Event, ...]) -> None:
-        """Add what has happened after all that is known."""
+        """Add events that are newer than all known ones."""
         if events:
             self._new = (*events, *self._new)
             self.events = (*events, *self.events)[:EVENTS_KEPT]
@@ -152,7 +152,7 @@ class Live:
 
     def _assess(self, at: datetime | None) -> None:
         """Judge the readings, the newest of which was taken ``at`` this time; ``None`` if none is
-        new. ``_told`` is the view of which changes are events."""
+        new. ``_told`` is the view whose changes become events."""
         before, self.view = self.view, assess(self.snapshot, self.choice)
         if at is not None:
             self._leaving = leaving(self._leaving, before, self.view, at)
@@ -221,7 +221,7 @@ class Live:
         self.hear(watch_events.told(before, self.view))
 
     def _new_owners(self) -> frozenset[str]:
-        """The cards that have another owner than when it was known last."""
+        """The cards whose owner is not the last one known."""
         if any(never_read(source, self.view) for source in OWNERSHIP):
             return frozenset()
         now = {g.address: g.owner for g in self._told.gpus if g.owner.kind != "unknown"}
@@ -231,8 +231,9 @@ class Live:
         )
 
     def hear(self, told: tuple[Event, ...]) -> None:
-        """Add what the watch tells, each at its time: it may have happened before this run. What
-        is known already is told again after an outage of its record, and by its history."""
+        """Add the events that the watch reports, each at its own time, which may be before this
+        run. Events that are known already come again after an outage of the watch's record, and
+        from its history."""
         known: dict[Event, list[datetime]] = {}
         for event in self.events:
             known.setdefault(_timeless(event), []).append(event.at)

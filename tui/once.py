@@ -31,7 +31,7 @@ from tui.rules.view import assess
 from tui.sampler import samplers
 
 TIMEOUT_S = 10.0
-"""Seconds without an answer of any source, after which those that are left are unavailable."""
+"""Seconds without an answer from any source, after which the remaining ones are unavailable."""
 
 RATES_S = 1.0
 """Seconds between two readings for rates. The kernel counts CPU time in ticks of 10 ms."""
@@ -65,7 +65,7 @@ def examine_once(
 
 
 def _with_users(host: Host, snapshot: Snapshot) -> Snapshot:
-    """Add the processes that use a card without libvirt knowing of them."""
+    """Add the processes that use a card and that libvirt does not know."""
     addresses, vitals = vfio_users.cards_to_inspect(snapshot), snapshot.vitals
     found = _holders(host, list(addresses)) if addresses else None
     if isinstance(found, Holders) and isinstance(vitals, Vitals):
@@ -120,12 +120,12 @@ def read_for_checks(
     skip_as_root: Sequence[SourceName] = _CARD_HOLDERS,
     pause: Callable[[float], None] | None = None,
 ) -> CheckInput:
-    """Read what checks need, for every caller that makes some. Raises ``HostError``.
+    """Read what checks need, for every caller that makes checks. Raises ``HostError``.
 
     ``scope`` says what to inspect closely, given the view of the first readings. By default no
-    guest's agent is asked, since that starts a program there, no USB device is read, which no
-    check needs, and as root NVML is not read:
-    root sees the users of a card without it, and so holds no card.
+    guest's agent is asked, since that starts a program in the guest; no USB device is read, since
+    no check needs one; and as root NVML is not read: root sees the users of a card without it, and
+    so holds no card.
     """
     root = host.inspector.readiness([]).root
     skipped = (*skip, *(skip_as_root if root else ()))

@@ -1,9 +1,9 @@
-"""What the watch has kept, for a screen that opens: graphs that are full, and the events and swaps
-of the time in which it was closed; and later for graphs that reach back for hours.
+"""What the watch has kept, for a screen that opens: values that fill its graphs, and the events and
+swaps from while it was closed; later, values for graphs that reach back for hours.
 
 The newest readings are in memory and are read at once. The disk is read once the screen is drawn,
-and again for graphs that reach further back than this run. All that happens on a thread; what it
-has read is merged where the screen takes its readings.
+and again for graphs that reach further back than this run. All reading happens on a thread; the
+results are merged where the screen takes its readings.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tui.model.past import SECONDS, STEP_S, TENS, Bucket, PastReadings, SeriesKe
 from tui.rules.past_swaps import of_past_swaps
 
 DRAWN_S = 1.5
-"""Seconds after which the first frames are drawn."""
+"""Seconds after which the first frames have been drawn."""
 
 FAILED = "The history of the watch could not be read."
 READING = "Reading the history of the watch…"
@@ -34,8 +34,8 @@ Series = tuple[SeriesKey, Tier]
 
 
 class _Read(NamedTuple):
-    """What the thread has read: the history, as the screen opened and last, and the buckets that
-    were asked for. ``problem`` is why there is none, in a sentence."""
+    """What the thread has read: the history, when the screen opened and most recently, and the
+    buckets that were asked for. ``problem`` is why there is none, in a sentence."""
 
     opened: PastReadings | None = None
     past: PastReadings | None = None
@@ -64,8 +64,8 @@ class Recall:
         self._again = False
 
     def start(self, told: Callable[[], None]) -> None:
-        """Begin to read; ``told`` is called on any thread when there is something to settle.
-        Without a thread there is no history, and nothing else is wrong."""
+        """Begin to read; ``told`` is called on any thread when there is something to settle. If no
+        thread can start, only the history is missing."""
         self._told = told
         try:
             self._thread.start()
@@ -147,7 +147,7 @@ class Recall:
     def _attempt(self, read: Callable[[], _Read]) -> None:
         try:
             self._read = read()
-        except Exception:  # a defect of ours costs the history, not the screen
+        except Exception:  # a bug of ours costs the history, not the screen
             self._read = self._read._replace(problem=FAILED)
         self._told()
 

@@ -1,4 +1,4 @@
-"""Takes readings: one daemon thread per source, woken by time or by events.
+"""Takes readings: one daemon thread per source, woken by a timer or by events.
 
 A thread that hangs in the kernel or in a library stops only its own source. Nothing here ever
 waits for it, and the process can exit without it.
@@ -17,21 +17,21 @@ from tui.model import CLOCK, Reading, Sample, SourceName, Unavailable
 from tui.process.crash import system_limit
 
 SHORTEST_GAP = 0.05
-"""The least seconds between two readings of a source, however many events ask for one."""
+"""The fewest seconds between two readings of a source, however many events ask for one."""
 
 MIN_STALL_S: dict[SourceName, float] = {"agent": 15.0, "nvml": 25.0}
-"""The least seconds before a reading counts as stalled, for sources with time limits of their own:
+"""The fewest seconds before a reading counts as stalled, for sources with time limits of their own:
 the agent runs a program in each guest to its end, and NVML may have to initialise idle cards."""
 
 LEAST_S: dict[SourceName, float] = {"memory": 10.0}
-"""The least seconds between two readings of sources that change slowly or cost more."""
+"""The fewest seconds between two readings of sources that change slowly or cost more."""
 
 FIRST: tuple[SourceName, ...] = ("nvml", "pci", "vitals", "swap", "facts")
-"""What the first frame is about: the cards. NVML's process starts up while the others are read.
-libvirt, which takes 20 ms to load, is read right after that frame."""
+"""The sources that the first frame needs: it shows the cards. NVML's process starts up while the
+others are read. libvirt, which takes 20 ms to load, is read right after that frame."""
 
 SOON_S = 0.1
-"""Seconds within which a reading under way may soon be there."""
+"""A reading that has been under way for longer than this is not about to finish."""
 
 Deliver = Callable[[Sample], None]
 """Called from a sampler's thread; must be safe there and return at once."""
@@ -115,7 +115,7 @@ class Sampler:
 
     @property
     def soon_read(self) -> bool:
-        """Whether the reading under way may soon be there: most take a few milliseconds."""
+        """Whether the reading under way may be about to finish: most take a few milliseconds."""
         seconds = self.reading_s
         return seconds is not None and seconds < SOON_S
 
@@ -129,8 +129,8 @@ class Sampler:
         self._wake.set()
 
     def stalled(self, after: float) -> Sample | None:
-        """A sample that says since when the source does not answer, if its reading has been
-        under way for more than ``after`` seconds."""
+        """A sample that says since when the source has not answered, if its reading has been under
+        way for more than ``after`` seconds."""
         after = max(after, self._min_stall_s)
         under_way = self._reading_began
         if under_way is None or time.monotonic() - under_way[0] < after:
@@ -176,7 +176,7 @@ class Sampler:
             reading = self._read()
         except HostError as error:
             reading = Unavailable(str(error), isinstance(error, NothingToRead))
-        except Exception as error:  # a defect of ours costs one panel, and shows there
+        except Exception as error:  # a bug of ours costs one panel, and shows there
             text = clean(f"{type(error).__name__}: {error}")
             why = system_limit(error) or f"vfiotop failed here ({text}); please report it"
             reading = Unavailable(why)
@@ -221,7 +221,7 @@ class Readers:
         self.by_name = {s.name: s for s in samplers(host, self._deliver, interval)}
 
     def start_first(self) -> None:
-        """Begin to read what the first frame is about, without watching: that can wait."""
+        """Begin to read what the first frame needs, without watching: that can wait."""
         for name in FIRST:
             self._started.add(name)
             self.by_name[name].start(watch=False)

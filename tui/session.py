@@ -66,12 +66,12 @@ class Display(Protocol):
 
     @property
     def output_delay_s(self) -> float:
-        """Seconds from a frame being written to the terminal showing it."""
+        """Seconds between writing a frame and the terminal showing it."""
         ...
 
 
 class NoDisplay:
-    """No screen, and nothing slow between it and us."""
+    """No screen, and so no output delay."""
 
     shows_cards = None
     output_delay_s = 0.0
@@ -103,11 +103,11 @@ class Session:
         self.layouts = saved.layouts
         """The layout that the user chose for terminals of a size class."""
         self.alerts = saved.alerts
-        """How events are told beside the screen."""
+        """How events are announced outside the screen."""
         self.finished: Counter[SourceName] = Counter()
         """How many readings each source has finished."""
         self.pending_stops: dict[str, datetime] = {}
-        """When each guest, by UUID, was asked to shut down. It leaves when it is off."""
+        """When each guest, by UUID, was asked to shut down. Its entry goes once it is off."""
         self.stall_after_s = max(STALL_AFTER_S, 3 * config.interval)
         self.recall = Recall(self.live, self.began_at, host.history) if host.history else None
         """Reads the history of the watch."""
@@ -205,7 +205,7 @@ class Session:
         state.in_background(lambda: state.save_layout(size, layout))
 
     def choose_alerts(self, *alerts: state.Alert) -> None:
-        """Tell events in these ways, now and after the next start."""
+        """Announce events in these ways, now and after the next start."""
         self.alerts = alerts
         state.in_background(lambda: state.save(alerts=alerts))
 

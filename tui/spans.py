@@ -21,7 +21,7 @@ from tui.recall import NOT_KEPT, NOTHING, Recall
 
 def joined(one: Mapping[int, Bucket], other: Mapping[int, Bucket]) -> dict[int, Bucket]:
     """The steps of both. Of a step that both have, the one with more readings is the fuller
-    account, and the higher maximum is true whoever has seen it."""
+    account, and the higher maximum is true, whoever measured it."""
     found = {**other, **one}
     for step in one.keys() & other.keys():
         mine, theirs = one[step], other[step]
@@ -72,7 +72,7 @@ class Spans:
         self._drawn: dict[str, _Drawn] = {}
 
     def stretch(self, key: str, window: Window, now: datetime) -> Stretch:
-        """A series of ``live.history`` as ``window`` shows it. A long one is up to date to one of
+        """A series of ``live.history`` as ``window`` shows it. A long one lags by at most one of
         its fine steps."""
         tier = _tier(window)
         return self._recent(key, window) if tier is None else self._long(key, window, tier, now)
@@ -84,7 +84,7 @@ class Spans:
         return self._recall.problem if self._recall is not None else NOT_KEPT
 
     def _recent(self, key: str, window: Window) -> Stretch:
-        """A series of the last minutes. It moves on with its readings."""
+        """A series of the last minutes. It advances with its readings."""
         factor = round(window.step_s / window.fine_s)
         steps = [*islice(self._live.history.steps(key), window.cells * 2 * factor)]
         if not steps:

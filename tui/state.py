@@ -1,5 +1,5 @@
 """What vfiotop remembers between runs (JSON, separate from the configuration): the theme, the
-layouts, how events are told, and the card and guest that the user chose."""
+layouts, how events are announced, and the card and guest that the user chose."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SizeClass = Literal["wide", "desk", "normal", "sideways", "phone"]
 Layouts = dict[SizeClass, Layout]
 
 Alert = Literal["bell", "desktop"]
-"""How events are told beside the screen."""
+"""How events are announced outside the screen."""
 
 _lock = threading.Lock()
 """Held while the file is changed: fields are saved from several threads."""
@@ -109,7 +109,7 @@ def _write(fields: dict[str, object]) -> None:
 
 
 def in_background(change: Callable[[], None]) -> None:
-    """Save a change of taste on a thread, if the home can be written to."""
+    """Save a change of preference on a thread, if the home directory is writable."""
 
     def save_it() -> None:
         with contextlib.suppress(OSError):

@@ -8,22 +8,23 @@ from __future__ import annotations
 from tui.model import Direction, Swap
 
 QUICK_S = 0.05
-"""Steps that together take less took 0.0 s each, even if nobody has seen them one by one."""
+"""Steps that together took less than this took 0.0 s each, even if they were not seen one by
+one."""
 
 
 class SwapTimes:
-    """The times of the last swap's steps, and of the swaps that were seen to be done."""
+    """The times of the last swap's steps, and of the swaps that were seen to finish."""
 
     def __init__(self) -> None:
         self._swap: Swap | None = None
         self._began: dict[int, float] = {}
-        """When each step began, in seconds after the swap. The entry after the last step is the
-        end of the swap."""
+        """When each step began, in seconds after the swap began. The entry after the last step is
+        the end of the swap."""
         self._taken_up = False
         self._usual: dict[tuple[Direction, str], float] = {}
 
     def see(self, swap: Swap) -> None:
-        """Take an entry of the journal."""
+        """Record an entry of the journal."""
         known, self._swap = self._swap, swap
         at = (swap.step_began_at - swap.began_at).total_seconds()
         if known is None or known.id != swap.id:

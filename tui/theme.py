@@ -26,7 +26,7 @@ NAMES = {
     DARK: "dark", LIGHT: "light", CONTRAST: "high contrast",
     ANSI_DARK: "terminal's colours, dark", ANSI_LIGHT: "terminal's colours, light",
 }  # fmt: skip
-"""What people call the themes."""
+"""The names of the themes for the user."""
 
 PALETTE = {
     "background": ("#101418", "#fbfbf9", "#000000"),

@@ -1,4 +1,4 @@
-"""Lends a USB device to a guest and takes it back, after a look at fresh readings."""
+"""Lends a USB device to a guest and takes it back, after checking fresh readings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _NEEDED: tuple[SourceName, ...] = ("pci", "guests", "usb")
 
 
 class NoSuchDevice(HostError):
-    """No USB device is meant, or several; the sentence says what to name instead."""
+    """The rule matches no USB device, or several; the sentence says what to name instead."""
 
 
 class LendingLost(Refused):
@@ -72,7 +72,7 @@ def usb_plan_once(
     *,
     uuid: str | None = None,
 ) -> UsbPlan:
-    """Return the plan for the only device that ``rule`` means.
+    """Return the plan for the only device that ``rule`` matches.
 
     The guest is the domain with ``uuid``, else the one that ``typed`` means, else the allowed
     guest. Raises ``NoSuchDevice``, ``NoSuchGuest`` and ``HostError``.
@@ -91,7 +91,7 @@ def _find(rule: UsbRule, action: UsbAction, seen: UsbReadings) -> UsbDevice:
 
 
 def find_device(rule: UsbRule, devices: tuple[UsbDevice, ...]) -> UsbDevice:
-    """Return the only device that a rule means. Raises ``NoSuchDevice``."""
+    """Return the only device that a rule matches. Raises ``NoSuchDevice``."""
     meant = usb.found(rule, devices)
     if len(meant) == 1:
         return meant[0]
@@ -154,7 +154,7 @@ def execute(
 
 
 def is_final(error: Exception, again: Replugged) -> bool:
-    """Whether it is for the user that ``attach_again`` has failed: another try would as well."""
+    """Whether the failure of ``attach_again`` is final: another try would fail, too."""
     return again.changed or isinstance(error, Doubtful)
 
 
@@ -162,8 +162,8 @@ def attach_again(host: Host, choice: Choice, again: Replugged) -> None:
     """Attach a device that was plugged in again, unless its guest has it by now: another vfiotop
     may have been faster.
 
-    What the plan would have to ask, and was not asked when the device was lent, keeps it with the
-    host. Raises as ``execute`` does, and ``LendingLost``.
+    If the plan has a question that the user was not asked when the device was lent, the device
+    stays with the host. Raises as ``execute`` does, and ``LendingLost``.
     """
     if again.changed:
         raise Refused("it has functions that it was not lent with: look at it, and lend it again")
@@ -199,7 +199,8 @@ def _domain_now(host: Host, choice: Choice, lending: Lending) -> Domain | None:
 
 
 def _still_there(host: Host, device: UsbDevice) -> Callable[[], str | None]:
-    """Return the check that libvirt's number still means this device: a replug changes it."""
+    """Return the check that the number given to libvirt is still this device's: a replug changes
+    it."""
 
     def objection() -> str | None:
         devices = host.usb.read().devices

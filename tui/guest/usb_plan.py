@@ -48,7 +48,7 @@ def make_plan(
 
 
 def _steps(action: UsbAction, device: UsbDevice, domain: Domain) -> tuple[str, ...]:
-    """Return the steps. virsh takes the element from a file, so its content stands in words."""
+    """Return the steps. virsh takes the element from a file, so words describe its content."""
     element = f"hostdev {device.id} bus {device.bus} device {device.number}"
     if action == "return":
         then = "the kernel gives the device to its drivers"
@@ -116,8 +116,8 @@ def _free(device: UsbDevice, domains: Sequence[Domain], holders: Holders | None)
 
 
 def _takes(holder: Holder, device: UsbDevice) -> bool:
-    """Whether a process has the device through its node. A QEMU has it although it claims no
-    interface before its guest configures the device; other programs may only watch it."""
+    """Whether a process has the device through its node. A QEMU has it even before its guest
+    configures the device, when no interface is claimed; other programs may only be watching it."""
     return holder.what == device.node and (device.taken or holder.name.startswith("qemu"))
 
 

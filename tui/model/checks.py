@@ -15,7 +15,7 @@ VERDICT_ORDER: tuple[Verdict, ...] = ("fail", "unknown", "warn", "pass")
 
 
 class Check(Struct, frozen=True):
-    """One rule's verdict on a subject: an address, a domain, or with None the host."""
+    """One rule's verdict on a subject: an address, a domain, or None for the host."""
 
     id: str
     subject: str | None
@@ -25,13 +25,13 @@ class Check(Struct, frozen=True):
 
 
 NOT_CAPTURED = "a capture does not contain what they need"
-"""Why checks of a captured host are unknown that nothing can be done about."""
+"""Why checks of a captured host are unknown if they have no fix."""
 
 
 def told_together(checks: Iterable[Check], *, captured: bool) -> list[tuple[Check, ...]]:
-    """The checks that did not pass, those together that need not be told one by one: of one
-    verdict, reason and fix; and on a ``captured`` host, unknown with nothing to do about it. On any
-    other host the reason of each is news."""
+    """The checks that did not pass, in groups that can be reported as one: those of one verdict,
+    reason and fix; and on a ``captured`` host the unknown ones without a fix. On any other host the
+    reason of each is news."""
     found: dict[tuple[str | None, ...], list[Check]] = {}
     for check in checks:
         if check.verdict != "pass":

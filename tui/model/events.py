@@ -1,4 +1,4 @@
-"""What changed on a host, as the screen tells it."""
+"""What changed on a host, as the screen shows it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Literal
 from msgspec import Struct
 
 EventKind = Literal["done", "change", "note", "warn", "failed"]
-"""``done``: something was asked for or waited for, and it is so now. ``change``: something went
-from one state to another. ``note``: worth knowing, no more."""
+"""``done``: something that was asked for or awaited has happened. ``change``: something went from
+one state to another. ``note``: worth knowing, no more."""
 
 EventCause = Literal["vfiotop", "watch", "external", "host", "card", "kernel"]
 """``watch`` is the service; ``external`` is anybody else; ``host`` and ``card`` change by

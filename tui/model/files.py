@@ -13,8 +13,8 @@ FileKind = Literal["missing", "file", "device", "other", "unknown"]
 class RomImage(Struct, frozen=True):
     """The head of an option ROM (PCI Firmware Specification 3.3, section 5.1).
 
-    ``signature``: it begins with the bytes of one. ``header``: NVIDIA's own header stands before
-    it, as in a file from a flash tool. ``vendor`` and ``device`` are those that it is for.
+    ``signature``: it begins with the bytes of one. ``header``: NVIDIA's own header precedes it, as
+    in a file from a flash tool. ``vendor`` and ``device`` are those that it is for.
     """
 
     signature: bool

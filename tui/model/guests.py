@@ -86,7 +86,7 @@ class Domain(Struct, frozen=True):
 
     @property
     def raw_name(self) -> str:
-        """The name that libvirt has: for comparison, never for display."""
+        """libvirt's own name for it: for comparison, never for display."""
         return self.name if self.unshown_name is None else self.unshown_name
 
     @property
@@ -100,7 +100,7 @@ class Domain(Struct, frozen=True):
 
     @property
     def edit(self) -> str:
-        """The command that edits its definition, as it stands in a sentence."""
+        """The command that edits its definition, as part of a sentence."""
         return f"`{self.virsh('edit')}`"
 
     @property
@@ -156,7 +156,7 @@ class GuestCard(Struct, frozen=True):
 class GuestReport(Struct, frozen=True):
     """What one running guest reports of its cards through its agent. ``problem``: why it reports
     nothing. ``remarks``: warnings of its tools. ``taken_at`` takes part in comparison: a guest is
-    asked seldom, and the age of its answer is on the screen."""
+    rarely asked, and the screen shows the age of its answer."""
 
     uuid: str
     driver_version: str | None = None

@@ -1,4 +1,4 @@
-"""Who keeps a card from leaving its driver."""
+"""Who keeps a card from being unbound from its driver."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from msgspec import Struct
 
 
 class Holder(Struct, frozen=True):
-    """A process, or with ``pid`` None a part of the kernel, that keeps a function from leaving
-    its driver.
+    """A process, or a part of the kernel if ``pid`` is None, that keeps a function from being
+    unbound from its driver.
 
     ``what`` is what it has open: ``/dev/nvidia0``, ``maps /dev/nvidia0``. ``unit`` is its systemd
     unit, a user unit if ``of_user``. ``shared``: the node belongs to all cards of the driver, so

@@ -10,7 +10,7 @@ from tui.model.hooks import Hooks
 
 
 class Framebuffer(Struct, frozen=True):
-    """Memory in which the firmware left its picture. ``name`` is the kernel's, ``address`` the
+    """Memory that holds the firmware's framebuffer. ``name`` is the kernel's, ``address`` the
     function whose memory it is, ``None`` if it is in no function's."""
 
     name: str

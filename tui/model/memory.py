@@ -24,11 +24,11 @@ class PagePool(Struct, frozen=True):
 class HostMemory(Struct, frozen=True):
     """What the host has left, in MiB, and its huge pages.
 
-    ``available_mib`` is MemAvailable with what ZFS gives back. ``default_page_kib`` is the size
-    of huge pages for those who name none. ``pools`` is ``None`` if they could not be read.
-    ``mounted_kib`` are the sizes for which a hugetlbfs is mounted, ``None`` if that is not known.
-    ``hook`` is the line of a libvirt hook that allocates huge pages, if there is one;
-    ``unclear_hook`` is another hook: what it does, or calls, is not known.
+    ``available_mib`` is MemAvailable with what ZFS gives back. ``default_page_kib`` is the size of
+    huge pages where none is named. ``pools`` is ``None`` if they could not be read. ``mounted_kib``
+    are the sizes for which a hugetlbfs is mounted, ``None`` if that is not known. ``hook`` is the
+    line of a libvirt hook that allocates huge pages, if there is one; ``unclear_hook`` is another
+    hook: what it does, or calls, is not known.
     """
 
     available_mib: int | None = None

@@ -86,8 +86,8 @@ class CardReading(Struct, frozen=True):
 class NvmlReading(Struct, frozen=True):
     """The cards that NVML lists, by address, and the driver's version.
 
-    ``reserved_for_guest`` are cards on the nvidia driver that are not read so that they can
-    leave it. ``released_idle`` are cards that are not read so that they can sleep.
+    ``reserved_for_guest`` are cards on the nvidia driver that are not read so that they can be
+    unbound. ``released_idle`` are cards that are not read so that they can sleep.
     """
 
     driver_version: str | None

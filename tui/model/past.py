@@ -54,7 +54,7 @@ Buckets = dict[SeriesKey, dict[int, Bucket]]
 
 
 def merged(parts: Iterable[tuple[SeriesKey, int, Bucket]]) -> Buckets:
-    """The buckets of all ``parts``, those of the same step as one."""
+    """The buckets of all ``parts``, with those of the same step merged."""
     found: Buckets = {}
     for key, step, bucket in parts:
         into = found.setdefault(key, {})
@@ -65,7 +65,7 @@ def merged(parts: Iterable[tuple[SeriesKey, int, Bucket]]) -> Buckets:
 
 class Window(NamedTuple):
     """What a graph shows: the newest ``cells`` of two steps of ``step_s`` seconds. The values are
-    known in steps of ``fine_s``, and whole ones of these make a step."""
+    known in steps of ``fine_s``, a whole number of which make a step."""
 
     fine_s: float
     step_s: float
@@ -77,8 +77,8 @@ class Window(NamedTuple):
 
 
 class Extremes(NamedTuple):
-    """The least, the mean and the most of what a graph shows. ``least`` is the least mean of
-    ``step_s`` seconds: what was lower within them is not kept."""
+    """The minimum, the mean and the maximum of what a graph shows. ``least`` is the lowest mean
+    over ``step_s`` seconds: lower values within them are not kept."""
 
     least: float
     mean: float
@@ -88,7 +88,8 @@ class Extremes(NamedTuple):
 
 class Stretch(NamedTuple):
     """A series as a graph shows it: the mean of each step, newest last, ``None`` where nothing was
-    measured. The first step is an even one since 1970, so that the same two share a cell."""
+    measured. The first step has an even number, counted since 1970, so that the same two share a
+    cell."""
 
     means: tuple[float | None, ...] = ()
     extremes: Extremes | None = None
@@ -122,8 +123,8 @@ class PastReadings(Protocol):
     def swaps(self) -> tuple[PastSwap, ...]: ...
 
     def means(self, key: SeriesKey, tier: Tier, last_s: float) -> Iterator[tuple[float, float]]:
-        """The middle of each step of a tier and its mean, for the last ``last_s`` seconds and
-        maybe more. In no order, and a step may be there in two parts."""
+        """The middle of each step of a tier and its mean, for the last ``last_s`` seconds and maybe
+        more. In no particular order, and a step may come in two parts."""
         ...
 
     def buckets(self, key: SeriesKey, tier: Tier) -> Mapping[int, Bucket]:

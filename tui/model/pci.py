@@ -12,8 +12,8 @@ GPU_CLASSES = ("0300", "0302", "0380")
 """PCI classes of a GPU: VGA controller, 3D controller, other display controller."""
 
 OTHER_DISPLAY = "0380"
-"""PCI class of a GPU that is no VGA controller and may have screens all the same: graphics of
-recent processors, second cards of notebooks. It has no boot_vga (kernel: drivers/pci/vgaarb.c)."""
+"""PCI class of a GPU that is no VGA controller but may have screens: integrated graphics of recent
+processors, second GPUs of notebooks. It has no boot_vga (kernel: drivers/pci/vgaarb.c)."""
 
 BRIDGE_CLASS = "0604"
 """PCI class of a PCI-to-PCI bridge. Root ports have it too."""

@@ -78,7 +78,7 @@ class Plan(Checked, Struct, frozen=True):
 
     @property
     def unbinds(self) -> tuple[str, ...]:
-        """The functions that leave a driver. A holder of one of these is in the way."""
+        """The functions that are unbound from a driver. A holder of one of these is in the way."""
         return tuple(step.address for step in self.steps if step.kind == "unbind" and step.address)
 
     @property
@@ -154,5 +154,5 @@ class UsbPlan(Checked, Struct, frozen=True):
 
     @property
     def holders(self) -> tuple[Holder, ...]:
-        """Nobody keeps a USB device from leaving its driver."""
+        """None: nobody keeps a USB device from being unbound from its driver."""
         return ()

@@ -1,8 +1,8 @@
 """The plausible range of each value in ``Metrics``, whatever its source.
 
-A dead sensor answers too: with 0 where 0 is impossible, with all bits of its register set (a
-power limit of 4095.875 W, 65535 rotations, 511 degrees), or with garbage. A value out of range
-was not measured and is ``None``, never 0.
+A dead sensor answers too: with 0 where 0 is impossible, with all bits of its register set (a power
+limit of 4095.875 W, 65535 rpm, 511 degrees), or with garbage. A value out of range was not measured
+and is ``None``, never 0.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "enc_fps": (0, 1000),
     "enc_latency_us": (0, 10_000_000),
 }
-"""The least and the greatest value by field of ``Metrics``, in the field's unit."""
+"""The minimum and the maximum by field of ``Metrics``, in the field's unit."""
 
 MOST_WATTS = _RANGES["power_w"][1]
 

@@ -15,5 +15,5 @@ def listed(words: Sequence[str], few: int = FEW) -> str:
 
 
 def capital(clause: str) -> str:
-    """The clause with a capital at its beginning. The rest stays: it may have names in it."""
+    """The clause with its first letter in upper case. The rest stays: it may contain names."""
     return clause[:1].upper() + clause[1:]

@@ -13,8 +13,8 @@ InitramfsMaker = Literal["mkinitcpio", "dracut", "initramfs-tools"]
 
 class KernelOption(Struct, frozen=True):
     """An option of the kernel's command line (lib/cmdline.c). ``name`` has underscores for dashes,
-    since the kernel makes no difference. ``text`` is the option as written, and ``file`` where;
-    both are safe to draw. ``line`` counts from 1 and is None for /proc/cmdline."""
+    since the kernel treats them alike. ``text`` is the option as written, and ``file`` where; both
+    are safe to draw. ``line`` counts from 1 and is None for /proc/cmdline."""
 
     name: str
     value: str | None

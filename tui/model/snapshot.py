@@ -69,7 +69,7 @@ class Snapshot(Struct, frozen=True):
     read_at: Mapping[SourceName, datetime] = field(default_factory=dict)
 
     def differs_from(self, sample: Sample) -> bool:
-        """Whether the source's last reading is another one than the sample's."""
+        """Whether the source's last reading differs from the sample's."""
         return bool(getattr(self, sample.source) != sample.reading)
 
     def updated(self, sample: Sample, *, finished: bool = True) -> Snapshot:

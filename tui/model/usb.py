@@ -16,12 +16,12 @@ class UsbDevice(Struct, frozen=True):
     bus, which changes at each replug. ``vendor`` and ``product`` are four lower case hex digits.
     ``name`` is for display. ``serial`` is escaped, so that two that differ never look alike.
     ``ready``: its configuration is chosen, so its interfaces exist. ``controller`` is the PCI
-    function that it is behind. ``keyboard``: it is a keyboard first of all, and not a mouse that
-    also sends keys. ``taken``: a program has one of its interfaces, through usbfs. ``unreadable``
-    names what could not be read of its uses. ``functions`` are the classes of its interfaces, each
-    once and in order, of input devices with the protocol: ``0301`` is a keyboard, ``08`` a disk.
-    ``away``: it is unplugged, and known from its lending alone. Its ``port`` is made of its bus, of
-    0, which is no port, and of its last number.
+    function that it is behind. ``keyboard``: it is primarily a keyboard, and not a mouse that also
+    sends keys. ``taken``: a program has one of its interfaces, through usbfs. ``unreadable`` names
+    what could not be read of its uses. ``functions`` are the classes of its interfaces, each once
+    and in order, of input devices with the protocol: ``0301`` is a keyboard, ``08`` a disk.
+    ``away``: it is unplugged, and known from its lending alone. Its ``port`` is made up of its bus,
+    0 (which is no port) and its last number.
     """
 
     port: str
@@ -61,8 +61,8 @@ class UsbDevice(Struct, frozen=True):
 
 
 class UsbReading(Struct, frozen=True):
-    """All USB devices but root hubs, by port. ``builtin_keyboard``: the host has a keyboard that is
-    not on USB, as notebooks have."""
+    """All USB devices except root hubs, by port. ``builtin_keyboard``: the host has a keyboard that
+    is not on USB, as notebooks have."""
 
     devices: tuple[UsbDevice, ...]
     builtin_keyboard: bool = False
@@ -97,7 +97,7 @@ class UsbHostDev(Struct, frozen=True):
         return cls(device.vendor, device.product, device.bus, device.number, mark)
 
     def means(self, device: UsbDevice) -> bool:
-        """Whether all that it names is the device's; false if it names nothing."""
+        """Whether all that it names matches the device; false if it names nothing."""
         pairs = (
             (self.vendor, device.vendor), (self.product, device.product),
             (self.bus, device.bus), (self.number, device.number),

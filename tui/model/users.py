@@ -12,7 +12,7 @@ cards of the driver. ``ours``: it is a process of vfiotop's."""
 
 
 class CardUser(Struct, frozen=True):
-    """A process that uses a card; with ``pid`` None, a guest or a part of the kernel.
+    """A process that uses a card; if ``pid`` is None, a guest or a part of the kernel.
 
     ``resources`` are its kinds of work in the driver's list (``graphics``, ``compute``) and its
     nodes (``/dev/nvidia0``, ``maps /dev/nvidia0``). ``login`` is its user's name. ``util_pct`` is

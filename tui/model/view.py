@@ -79,9 +79,9 @@ class Gpu(Struct, frozen=True):
 
     The guest's name in ``owner`` is for display only; ``guest_uuid`` identifies the guest.
     ``no_reading`` says why ``reading`` is missing. ``left_alone``: it is not read so that it can
-    sleep or leave. ``half_bound``: its functions are on different sides (host, VFIO, nobody) and
-    no swap of ours is at work. ``taken_by`` is a process that has the card, or a share of it, and
-    is no domain of this libvirt. ``may_be_taken``: the card is on a VFIO driver or has shares,
+    sleep or be unbound. ``half_bound``: its functions are on different sides (host, VFIO, nobody)
+    and no swap of ours is under way. ``taken_by`` is a process that has the card, or a share of it,
+    and is no domain of this libvirt. ``may_be_taken``: the card is on a VFIO driver or has shares,
     nobody is known to have it, and somebody may have it unseen.
     """
 
@@ -132,7 +132,7 @@ it, is ``ok``, or is ``unknown``."""
 
 
 class Group(Struct, frozen=True, cache_hash=True):
-    """An IOMMU group, or with ``id`` None the functions that are in none.
+    """An IOMMU group, or if ``id`` is None, the functions that are in none.
 
     ``marks`` has one entry per function, in order, seen from the GPU of the group that matters
     most. ``reasons`` are the blockers' reasons. ``noiommu``: the group isolates nothing.

@@ -30,7 +30,7 @@ class WatchPolicy(Struct, frozen=True):
 
     @property
     def deeds(self) -> tuple[str, ...]:
-        """What it has the watch do, in a few words each."""
+        """What the watch does under it, in a few words each."""
         found = (
             ("unbinds after the guest", self.after_stop == "unbind"),
             ("binds at boot", self.at_boot == "bind"),
@@ -39,9 +39,10 @@ class WatchPolicy(Struct, frozen=True):
 
 
 class Pending(Struct, frozen=True, omit_defaults=True):
-    """A return that is to come. ``due_s``: seconds since boot. ``guest`` is the name for display
-    of the domain that ended. ``tries`` were refused, the last one because of ``reason``. ``swap``
-    is the id of the last swap when the guest ended: with another one somebody moves the card.
+    """A pending return. ``due_s``: seconds since boot. ``guest`` is the name for display of the
+    domain that ended. ``tries`` were refused, the last one because of ``reason``. ``swap`` is the
+    id of the last swap when the guest ended: if it is another one now, somebody else moves the
+    card.
     """
 
     id: Id
@@ -75,7 +76,7 @@ class WatchMemory(Struct, frozen=True, omit_defaults=True):
 
 
 class PendingReturn(Struct, frozen=True):
-    """The return of the card at ``address`` that is to come at ``due_at``. ``guest`` is the name of
+    """The pending return of the card at ``address``, due at ``due_at``. ``guest`` is the name of
     the domain that ended. ``reason``: why the last try was refused."""
 
     id: str

@@ -1,9 +1,9 @@
 """Writes all output of the command line, to descriptors 1 and 2.
 
-All of it is safe for a terminal: characters that do not print are escaped, wherever they come
-from. It fits the locale: characters that the encoding lacks are spelled in ASCII. Writing never
-raises: an error is recorded in ``Channel.lost``, so that a full disk or a closed pipe does not
-end a command half way.
+All of it is safe for a terminal: characters that do not print are escaped, wherever they come from.
+It fits the locale: characters that the encoding lacks are spelled in ASCII. Writing never raises:
+an error is recorded in ``Channel.lost``, so that a full disk or a closed pipe does not end a
+command halfway.
 
 Nothing is buffered, so Python has nothing left to write at exit. The module imports none of our
 modules: ``tui.__main__`` needs it when other imports fail.
@@ -50,7 +50,7 @@ class Channel:
         self.write_bytes(text.encode(self.encoding, "vfiotop.ascii"))
 
     def write_bytes(self, data: bytes) -> None:
-        """Write what is no text, such as an archive."""
+        """Write data that is not text, such as an archive."""
         left = memoryview(data)
         try:
             while left and self.lost is None:

@@ -64,7 +64,7 @@ def judge(found: Iterable[Part], user: int, groups: Collection[int] = ()) -> Ver
 def writer_beside(
     part: Part, users: Collection[int], groups: Collection[int] = ()
 ) -> Writer | None:
-    """Return somebody who can change ``part``, beside ``users`` and ``groups``; ``None`` if there
+    """Return somebody besides ``users`` and ``groups`` who can change ``part``; ``None`` if there
     is nobody.
 
     An owner can, whatever the mode: chmod(2). A folder with the sticky bit, like /tmp, is

@@ -40,10 +40,9 @@ KEPT: Mapping[str, re.Pattern[str]] = {
     "WATCHDOG_PID": re.compile("[0-9]{1,7}"),
     "JOURNAL_STREAM": re.compile("[0-9]{1,20}:[0-9]{1,20}"),
 }  # fmt: skip
-"""The variables that are kept when root runs the program, each with the pattern it must match.
-Some distributions need LD_LIBRARY_PATH to find NVML; the loader drops it if a user has become
-root (ld.so(8), secure-execution mode). The last four are what systemd tells a service
-(systemd.exec(5))."""
+"""The variables that are kept when root runs the program, each with the pattern it must match. Some
+distributions need LD_LIBRARY_PATH to find NVML; the loader drops it if a user has become root
+(ld.so(8), secure-execution mode). systemd sets the last four for a service (systemd.exec(5))."""
 
 _KEPT_FOLDERS = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
 """Variables that are kept if they name a folder which only root can change."""
@@ -52,7 +51,7 @@ _LIMITS = (
     resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE,
     resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_STACK,
 )  # fmt: skip
-"""Limits that could end a swap half way; a user could set them on purpose."""
+"""Limits that could end a swap halfway; a user could set them on purpose."""
 
 MIN_OPEN_FILES = 1024
 

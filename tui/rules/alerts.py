@@ -12,7 +12,7 @@ WORTH: tuple[EventKind, ...] = ("failed", "warn")
 
 def alerts(changed: Changed, since: datetime) -> tuple[Event, ...]:
     """Those of the new events that are failures, warnings, or the end of a swap, the worst first.
-    What happened before ``since`` is past: nobody is called for it."""
+    Events before ``since`` raise no alert."""
     swap = changed.after.swap
     moved = _moved(changed.before.swap, swap)
     found = (
@@ -26,7 +26,7 @@ def alerts(changed: Changed, since: datetime) -> tuple[Event, ...]:
 
 
 def _passes(event: Event, swap: Swap | None) -> bool:
-    """Whether it is a step of a swap: a function is without a driver until the next one."""
+    """Whether the event is only a step of a swap: a function has no driver until the next step."""
     return (
         swap is not None
         and swap.under_way

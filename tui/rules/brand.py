@@ -31,8 +31,8 @@ _CHIP_GL = re.compile(r"\bG[MPVA]\d{2,3}GL|\b(TU|AD|GB)\d{2,3}GL")
 _PROFESSIONAL_BITS = 0x30
 
 _SAMPLES = (0x3E, 0x3F)
-"""The last two ids of a professional block. Only samples have them, and of both kinds (24bf is a
-GeForce RTX 3070)."""
+"""The last two ids of a professional block. Only engineering samples have them, of either kind of
+card (24bf is a GeForce RTX 3070)."""
 
 _EXCEPTIONS: dict[int, Brand] = {
     0x137D: "geforce",  # GeForce 940A

@@ -21,7 +21,7 @@ NO_CARD_LEFT = "no card is left for a guest: the only one drives the host's disp
 
 BACK_ON_BUS = ("power the host off and on; if that happens often, check power, riser and slot, and "
                "the kernel log for Xid 79")  # fmt: skip
-"""How to get a card back that has fallen off the bus."""
+"""How to recover a card that has fallen off the bus."""
 
 SLEEP_FAILED = "runtime power management failed; the card may be asleep, so it is not read"
 """What power/runtime_status ``error`` means for a card."""
@@ -222,7 +222,7 @@ def free_for_guest(view: HostView) -> list[Gpu]:
 
 
 def chosen(view: HostView) -> Check:
-    """guest.gpu: the guest has a card. For a host on which it is not known which."""
+    """guest.gpu: the guest has a card. Used while it is not known which one."""
     check, free = "guest.gpu", free_for_guest(view)
     fix = CHOOSE_CARD if free else None
     if view.absent_card is not None:

@@ -35,7 +35,7 @@ SHOWS_RESETS_SINCE = (5, 15)
 """The kernel since which each function that can be reset on its own has reset_method."""
 
 MEMORY_BAR = {NVIDIA: 1, AMD_GRAPHICS: 0, INTEL: 2}
-"""The register that maps a card's memory, by vendor."""
+"""The BAR that maps a card's memory, by vendor."""
 
 _POLARIS = (
     "67c0 67c1 67c2 67c4 67c7 67c8 67c9 67ca 67cc 67cf 67d0 67df 6fdf 67e0 67e1 67e3 67e7 67e8 67e9"
@@ -47,16 +47,16 @@ _VEGA = (
 )
 _NAVI = "7310 7312 7318 7319 731a 731b 731e 731f 7340 7341 7347 734f 7360 7362"
 NEED_VENDOR_RESET = frozenset(f"{_POLARIS} {_VEGA} {_NAVI}".split())
-"""AMD cards that often do not come back from a reset of their bus: Polaris, Vega 10 and 20, Navi
-10, 12 and 14. From gnif/vendor-reset, src/device-db.h, without the processors' graphics that are
-listed there as Navi 10, and without Navi 23."""
+"""AMD cards that often do not recover from a bus reset: Polaris, Vega 10 and 20, Navi 10, 12 and
+14. From gnif/vendor-reset, src/device-db.h, without the APUs that are listed there as Navi 10, and
+without Navi 23."""
 
 _KERNEL = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})")
 
 
 def framebuffer(gpu: Gpu, view: HostView, readiness: Readiness) -> Check:
-    """gpu.framebuffer: the firmware's picture is not in the card's memory, which an older vfio-pci
-    cannot then claim."""
+    """gpu.framebuffer: the firmware's framebuffer is not in the card's memory, which an older
+    vfio-pci cannot then claim."""
     seen, address = readiness.setup.framebuffers, gpu.address
     if seen is None:
         return Check(FRAMEBUFFER, address, "unknown", "/proc/iomem cannot be read")
@@ -113,12 +113,12 @@ def resizable_bar(gpu: Gpu, view: HostView) -> Check:
 
 
 def amount(size: int) -> str:
-    """A size for people: ``32 GiB``."""
+    """A human-readable size: ``32 GiB``."""
     return f"{size >> 30} GiB" if size >= 1 << 30 else f"{size >> 20} MiB"
 
 
 def d3cold(gpu: Gpu, readiness: Readiness) -> Check:
-    """gpu.d3cold: the card comes back from its deepest sleep. Whether a board cuts the power of a
+    """gpu.d3cold: the card wakes from its deepest sleep. Whether a board cuts the power of a
     sleeping card, and whether the card survives it, shows only when it happens."""
     address, setup, vitals = gpu.address, readiness.setup, gpu.vitals
     state = vitals.power_state if vitals is not None else None
@@ -143,7 +143,8 @@ def d3cold(gpu: Gpu, readiness: Readiness) -> Check:
 
 def reset(gpu: Gpu, view: HostView, readiness: Readiness) -> Check:
     """gpu.reset: every function that moves can be reset before the next guest. VFIO resets the
-    whole bus if all of its functions are the guest's, also those without a reset of their own."""
+    whole bus if all of its functions are the guest's, including those without a reset of their
+    own."""
     address, function = gpu.address, gpu.function
     if function.vendor == AMD_GRAPHICS and function.device in NEED_VENDOR_RESET:
         return _vendor_reset(gpu, readiness)

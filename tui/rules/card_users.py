@@ -121,7 +121,8 @@ def _as_holder(gpu: Gpu, process: GpuProcess) -> Holder:
 
 
 def _nodes(held: tuple[Holder, ...]) -> tuple[str, ...]:
-    """The nodes of these, each once. A mapping is listed only if its node is not open too."""
+    """The nodes of these holders, each once. A mapping is listed only if its node is not open
+    too."""
     names = dict.fromkeys(holder.what for holder in held)
     return tuple(name for name in names if name.removeprefix("maps ") == name
                  or name.removeprefix("maps ") not in names)  # fmt: skip

@@ -116,7 +116,7 @@ def _card(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
 
 
 def _of_one_that_stays(check: Check) -> Check:
-    """The check of a card that no guest can have: without advice, and whoever uses the card may."""
+    """The check of a card that no guest can have: without advice, and its users are no fault."""
     if check.id in (driver_gates.ID, holder_checks.ID) and check.verdict != "pass":
         return Check(check.id, check.subject, "unknown", "not checked: the host keeps the card")
     return replace(check, fix=None)
@@ -195,7 +195,7 @@ def _guest(guest: Guest | None, gpu: Gpu | None, readings: CheckInput) -> Iterat
 
 
 def _driver(guest: Guest, gpu: Gpu) -> Check:
-    """The driver in the guest; another vendor's has no such rule."""
+    """The driver in the guest; the rule is for NVIDIA's only."""
     found = guest_checks.driver(guest.domain, guest.driver_version, gpu.no_reading)
     if found.verdict == "unknown" and r465.is_not_nvidia(gpu):
         return Check(found.id, found.subject, "pass", r465.OTHER_VENDOR)

@@ -14,7 +14,8 @@ from tui.rules.modeset_fix import without_modeset
 ID = "nvidia.release"
 
 MODESET_RELEASES = (580, 105, 8)
-"""Since this version nvidia_drm releases a card that leaves. Before, it never does with modeset."""
+"""Since this version nvidia_drm releases a card that is unbound. Older ones with modeset never
+do."""
 
 NEVER_RECOVERS = (595,)
 """Since this version a removal that finds the card in use never ends, even if its user exits."""

@@ -26,7 +26,7 @@ from tui.rules.change import Change, all_read, never_read
 
 class Changed(NamedTuple):
     """What samples of one moment have changed: the view, and the addresses of the cards that have
-    another owner; with the ``events`` that are new since those before, newest first."""
+    another owner; with the ``events`` that are new since the samples before, newest first."""
 
     before: HostView
     after: HostView
@@ -65,7 +65,8 @@ def changes(
 
 
 def _cause(change: Change, ours: Mapping[str, EventCause]) -> EventCause:
-    """Who did it. What the kernel says about a card that we move is still its own word."""
+    """Who did it. What the kernel says about a card that we move is still attributed to the
+    kernel."""
     if change.by == "kernel":
         return change.by
     return ours.get(change.key or change.subject, change.by)
@@ -139,7 +140,7 @@ def _swap(was: Swap | None, now: Swap | None) -> Iterator[Change]:
 
 
 def swap_done(swap: Swap | PastSwap) -> str:
-    """How long a swap took that is done."""
+    """How long a finished swap took."""
     end = swap.step_began_at if isinstance(swap, Swap) else swap.ended_at
     seconds = (end - swap.began_at).total_seconds()
     return f"{swap.direction} done in {seconds:.{0 if seconds >= 10 else 1}f} s"

@@ -47,7 +47,7 @@ TWO_NEEDED = "passthrough needs two GPUs, one for the host and one for a guest; 
 DEFINE_GUEST = "define one, for example with virt-manager or `virt-install`"
 
 NOW: Sequence[str] = (holder_checks.ID,)
-"""Checks of what a card is used for at the moment, which each swap makes anew."""
+"""Checks of what a card is used for at the moment, which each swap repeats."""
 
 
 class Step(Struct, frozen=True):
@@ -67,8 +67,8 @@ class Step(Struct, frozen=True):
 
 
 class _Found(Struct, frozen=True):
-    """A step before its place in the order is known. ``waits``: what comes after it has to be done
-    before it can be measured."""
+    """A step before its place in the order is known. ``waits``: it cannot be measured until the
+    steps after it are done."""
 
     id: StepId
     verdict: Verdict
@@ -86,8 +86,8 @@ class _Found(Struct, frozen=True):
 def first_steps(
     view: HostView, checks: Sequence[Check], readiness: Readiness | None = None
 ) -> tuple[Step, ...]:
-    """The steps, as the doctor's ``checks`` find them. A host check that is not among them has
-    no step. Without ``readiness`` all that can be said of an IOMMU that is off is that it is."""
+    """The steps, as the doctor's ``checks`` find them. A host check that is not among them has no
+    step. Without ``readiness`` it is only known that an IOMMU is off, not why."""
     by_id = {check.id: check for check in reversed(checks)}
     found = [_cards(view)]
     if (iommu := by_id.get("iommu.enabled")) is not None:

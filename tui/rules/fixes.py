@@ -75,9 +75,9 @@ def change_options_on(
     written: Sequence[KernelOption],
     add: Sequence[str] = (),
 ) -> str:
-    """How to remove the options in ``drop`` from the command line. ``written`` are those of them
-    in the boot loader's own files; options that no file has only need the files to be applied. A
-    command of the host needs no file."""
+    """How to remove the options in ``drop`` from the command line. ``written`` are those of them in
+    the boot loader's own files; options that no file has only need the files to be applied. If the
+    host has a command for it, the file does not matter."""
     boot, settings = readiness.boot, readiness.settings
     texts = list(dict.fromkeys(option.text for option in drop))
     by_command = _command(boot, add, texts) is not None
@@ -187,8 +187,8 @@ _REBUILD: dict[InitramfsMaker, str] = {
 
 
 def rebuild_initramfs(readiness: Readiness) -> str:
-    """How to give the initramfs the settings that have changed. Image-based variants have theirs
-    made with the image."""
+    """How to give the initramfs the changed settings. On image-based variants it is built with the
+    image."""
     made = readiness.settings.initramfs
     if made is None or readiness.boot.distribution == "ostree":
         return "rebuild the initramfs"

@@ -47,11 +47,11 @@ def notable(view: HostView) -> tuple[Notable, ...]:
 def _notable(
     groups: tuple[Group, ...], named: frozenset[str], gpus: tuple[str, ...]
 ) -> tuple[Notable, ...]:
-    """Kept for groups that come again with each reading of the cards."""
+    """Cached: most readings of the cards leave the groups as they are."""
     role = {address: index for index, address in enumerate(gpus)}
 
     def key(function: PciFunction) -> tuple[int, int]:
-        """The view has the groups by number, and sorting keeps that within a kind."""
+        """The view has the groups by number. The sort is stable, so they stay so within a kind."""
         rank = place(function, named)
         assert rank is not None
         return rank, role.get(function.address, len(role)) if rank == GPU else 0

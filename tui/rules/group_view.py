@@ -36,7 +36,7 @@ def groups_of(inventory: Inventory, gpus: tuple[Gpu, ...]) -> tuple[Group, ...]:
 
 @lru_cache(maxsize=4)
 def _groups(inventory: Inventory, gpus: tuple[GroupedGpu, ...]) -> tuple[Group, ...]:
-    """Kept for inventories that come again with each reading of the cards."""
+    """Cached: most readings of the cards leave the inventory as it is."""
     members: dict[int | None, list[PciFunction]] = defaultdict(list)
     for function in inventory.functions:
         members[function.iommu_group].append(function)

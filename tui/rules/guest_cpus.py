@@ -1,8 +1,8 @@
 """A guest's vCPUs on the host's CPUs: who else takes time from them.
 
-libvirt tells how long each vCPU ran and waited, /proc where the threads of its QEMU ran and what
-each host CPU did. What a CPU did beyond the threads of QEMU is work of the host; other guests
-count as that.
+libvirt reports how long each vCPU ran and waited, /proc where the threads of its QEMU ran and how
+busy each host CPU was. What a CPU ran besides QEMU's threads is the host's work; other guests count
+as that.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from tui.model import (
 )
 
 NOTICEABLE_PCT = 5.0
-"""The share of a CPU from which somebody else's work on it counts. The kernel counts ticks of
-10 ms, so that one second is exact to one or two percent, and some threads move meanwhile."""
+"""The share of a CPU from which somebody else's work on it counts. The kernel counts ticks of 10
+ms, so a second is accurate to one or two percent, and some threads move meanwhile."""
 
 
 def guest_cpus(
@@ -62,7 +62,7 @@ def _pins(pinning: Pinning | None, topology: CpuTopology | None) -> Callable[[in
 
 
 def _unplaced(time: VcpuTime, pinned: CpuSet | None) -> GuestCpu:
-    """A vCPU whose thread is not seen: a pin to one CPU tells where it runs all the same."""
+    """A vCPU whose thread was not seen. If it is pinned to one CPU, that is where it runs."""
     cpu = pinned[0] if pinned is not None and len(pinned) == 1 else None
     return GuestCpu(time.number, time.load_pct, time.wait_ms, cpu, pinned)
 

@@ -28,17 +28,17 @@ from tui.rules.card_setup_checks import amount
 ROM, MMIO, GLASS = "guest.rom", "guest.mmio-space", "guest.looking-glass"
 
 _GLASS = re.compile(r"/looking-glass[^/]*$|/dev/kvmfr")
-"""Where its shared memory is; other programs share memory too."""
+"""The paths of its shared memory; other programs share memory too."""
 
 QEMU_USERS = ("libvirt-qemu", "qemu", "kvm")
 """The users and groups with which distributions run QEMU."""
 
 OVMF_MIB = 32 << 10
 """The room for 64-bit BARs in OVMF, in MiB, before edk2-stable202211 made it a share of the
-processor's addresses."""
+processor's address space."""
 
 BELOW_4G = 2 << 30
-"""Bytes of addresses below 4 GiB that a guest with little memory has for all of its BARs."""
+"""Bytes of address space below 4 GiB that a guest with little memory has for all of its BARs."""
 
 
 def files_to_inspect(domain: Domain) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def libvirt(readings: CheckInput) -> Check:
 
 
 def _how_to_write(readiness: Readiness) -> str:
-    """How to get a connection that can start a guest. Root has a read-only one only by choice."""
+    """How to get a connection that can start a guest. Root's is read-only only by choice."""
     if readiness.root:
         return "run it without --readonly"
     return f"{join_group(readiness.code)}, or a polkit rule for org.libvirt.unix.manage"

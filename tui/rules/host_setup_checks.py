@@ -1,4 +1,4 @@
-"""Settings of the host that move a card without us, or that do not do what is hoped.
+"""Settings of the host that move a card without us, or that do not do what they are meant to.
 
 None of these forbids anything: they warn at most.
 """
@@ -175,7 +175,7 @@ def _no_way_home(gpu: Gpu, view: HostView, readiness: Readiness) -> list[Setting
 
 
 def _allow(setting: Setting, gpu: Gpu) -> str:
-    """How to take a driver of the card out of what keeps it from being loaded."""
+    """How to change a setting so that it lets a driver of the card be loaded."""
     if isinstance(setting, ModuleRule):
         return f"remove `{setting.text}` from {setting.place}"
     listed_in = (setting.value or "").replace("-", "_").split(",")
@@ -203,8 +203,8 @@ def _bars(settings: KernelSettings, module: str) -> list[Setting]:
 
 
 def kernel_options(readiness: Readiness) -> Check:
-    """host.kernel-options: the options for passthrough do what is hoped of them. An override of ACS
-    is one of patched kernels (``isolation.OVERRIDE``)."""
+    """host.kernel-options: the options for passthrough do what they are meant to. The ACS override
+    exists in patched kernels only (``isolation.OVERRIDE``)."""
     running = readiness.settings.running
     if running is None:
         return Check(OPTIONS, None, "unknown", "the kernel command line could not be read")

@@ -31,7 +31,7 @@ MAY_HAVE_OPEN_FILES = (STORAGE_CLASS, MULTIMEDIA_CLASS)
 """Classes of functions whose nodes programs have open."""
 
 _IN_THE_WAY = re.compile(r"/dev/(snd/|vfio/|nvme[0-9]+n|sd|vd)")
-"""Nodes whose users would lose data, or keep the driver from leaving (snd_hda_intel)."""
+"""Nodes whose users would lose data, or block the driver's unbind (snd_hda_intel)."""
 
 
 def on_host_driver(function: PciFunction) -> bool:

@@ -16,9 +16,9 @@ SOURCE = ""
 
 
 def iommu(readiness: Readiness) -> str:
-    """How to turn the IOMMU on. Intel's needs an option, unless the kernel was built without that
-    need; AMD's is on if the firmware enables it (kernel-parameters.txt). Options that keep it off
-    must go first."""
+    """How to turn the IOMMU on. Intel's needs an option, unless the kernel was built to turn it on
+    by default; AMD's is on if the firmware enables it (kernel-parameters.txt). Options that keep it
+    off must go first."""
     running = iommu_off(readiness.settings.running or (), readiness.cpu)
     written = _written_off(readiness)
     if running or (written and readiness.settings.running is None):

@@ -58,7 +58,7 @@ _MATROX, _G200E = "102b", re.compile(r"052[24]|053[0-9a-f]")
 
 _NO_SLOTS = frozenset({8, 9, 10, 11, 12, 13, 14, 30, 31, 32, 36})
 """Chassis types with soldered graphics or graphics modules: portables, notebooks, handhelds, their
-docking stations, all-in-ones, tablets, convertibles, sticks."""
+docking stations, all-in-ones, tablets, convertibles, stick PCs."""
 
 _MODULE = re.compile(r"\b(?:SXM\d?|OAM|Embedded)\b")
 """Names of modules with a socket of their own, and of soldered graphics."""

@@ -1,4 +1,4 @@
-"""kernel.log: the kernel's log can be read, which names why a card died."""
+"""kernel.log: the kernel's log, which says why a card died, can be read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from tui.model import Check, HostView, Readiness
 ID = "kernel.log"
 
 RESTRICT = "kernel.dmesg_restrict"
-"""The sysctl that leaves the log to root (kernel: Documentation/admin-guide/sysctl/kernel.rst)."""
+"""The sysctl that restricts the log to root (kernel:
+Documentation/admin-guide/sysctl/kernel.rst)."""
 
 NO_RIGHT = f"only root may read the kernel's log: {RESTRICT} is 1"
 

@@ -1,5 +1,5 @@
-"""The lines of the kernel's log that concern passthrough: how to tell them, what each means, and
-what to do.
+"""The lines of the kernel's log that concern passthrough: how to recognise them, what each means,
+and what to do.
 
 A pattern matches from the beginning of a line: further on there may be text from elsewhere, such
 as the name of a process or of a USB device. What is not in the table is ignored. That includes
@@ -20,9 +20,9 @@ from tui.rules.xids import CABLES, RESTART, UNKNOWN, XIDS
 class Topic(NamedTuple):
     """Something that the kernel says in one or several forms.
 
-    ``text`` goes on from the card's address: ``01:00.0 does not wake …``. ``{detail}`` in it is
-    what the pattern found. ``amd_fix`` takes the place of ``fix`` for a card of AMD. The same
-    again within ``quiet_s`` seconds is not news.
+    ``text`` follows the card's address: ``01:00.0 does not wake …``. ``{detail}`` in it is what the
+    pattern found. ``amd_fix`` takes the place of ``fix`` for a card of AMD. A repetition within
+    ``quiet_s`` seconds is not news.
     """
 
     id: str

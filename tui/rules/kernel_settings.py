@@ -38,8 +38,8 @@ def option_values(options: Iterable[KernelOption], name: str) -> list[tuple[Kern
 
 
 def _last(options: Iterable[KernelOption], name: str, *parts: str) -> KernelOption | None:
-    """The last option of that name that has one of the ``parts``, if that is the first of them;
-    the others revoke it. The kernel compares prefixes (drivers/iommu)."""
+    """The last option of that name that has one of the ``parts``, if it has the first of them; the
+    other parts revoke it. The kernel compares prefixes (drivers/iommu)."""
     last = None
     for option, part in option_values(options, name):
         found = next((each for each in parts if part.startswith(each)), None)
@@ -154,7 +154,7 @@ def value_in(setting: Setting, name: str) -> str | None:
 
 
 def is_true(value: str | None) -> bool:
-    """Whether the kernel takes a flag's value for true (lib/kstrtox.c: kstrtobool)."""
+    """Whether the kernel reads a flag's value as true (lib/kstrtox.c: kstrtobool)."""
     return value is not None and value.lower().startswith(("1", "y", "t", "on"))
 
 

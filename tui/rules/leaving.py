@@ -31,7 +31,8 @@ Leaving = Mapping[str, Left]
 
 
 def leaving(known: Leaving, before: HostView, after: HostView, at: datetime) -> Leaving:
-    """Who is on its way out after a change ``at`` that time; ``known`` are those before it."""
+    """The guests on their way out after a change ``at`` that time; ``known`` are those before
+    it."""
     ended = {gpu.address: Left(name, at) for gpu in before.gpus if (name := _guest(gpu))}
     ended = {**known, **ended}
     return {
@@ -51,8 +52,8 @@ def _is_stuck(left: Left, at: datetime) -> bool:
 
 
 def without_leaving(view: HostView, gone: Leaving) -> HostView:
-    """The view as if those that are on their way out had released their cards. While libvirt does
-    not answer, nobody is known to be."""
+    """The view as if the guests on their way out had released their cards. While libvirt does not
+    answer, none is known to be."""
     if not gone or view.problem("guests") is not None:
         return view
     gpus = tuple(

@@ -74,8 +74,8 @@ def why_not_this_host(uri: str) -> str | None:
 
 
 def why_not_the_systems(uri: str) -> str | None:
-    """Why ``uri`` is no libvirt to start guests with a card of this machine from, as a predicate;
-    ``None`` if it is the system's."""
+    """Why ``uri`` cannot start guests with a card of this machine, as a predicate; ``None`` if it
+    is the system's."""
     if uri in (SYSTEM, SYSTEM_BY_SOCKET):
         return None
     elsewhere = why_not_this_host(uri)
@@ -85,5 +85,5 @@ def why_not_the_systems(uri: str) -> str | None:
 
 
 def _printable(words: str) -> str:
-    """Without control characters, which a URI has as ``%1b``."""
+    """Without control characters, which a URI may contain as ``%1b``."""
     return "".join(c if c.isprintable() else "�" for c in words)

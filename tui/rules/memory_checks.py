@@ -29,7 +29,7 @@ from tui.rules import guest_checks
 MEMORY, BALLOON, LOCKED = "guest.memory", "guest.balloon", "guest.locked-memory"
 
 MARGIN_MIB = 1024
-"""What libvirt adds to a guest's memory for the limit of locked memory, for the devices' own
+"""What libvirt adds to a guest's memory for the limit of locked memory, for the devices' own memory
 (src/qemu/qemu_domain.c: qemuDomainGetMemLockLimitBytes)."""
 
 ESTIMATE_MIB = 1024
@@ -68,7 +68,7 @@ def memory(domain: Domain, host: HostMemory | Unavailable) -> Check:
 
 
 def against_start(domain: Domain | None, host: HostMemory | Unavailable) -> tuple[Check, ...]:
-    """guest.memory if it speaks against a start of the domain now, for the guest's panel."""
+    """guest.memory if it argues against starting the domain now, for the guest's panel."""
     if domain is None or domain.active or domain.setup is None:
         return ()
     check = memory(domain, host)
@@ -127,7 +127,7 @@ def locked(domain: Domain) -> Check:
 
 
 def gib(mib: float) -> str:
-    """An amount for people: ``16.0 GiB``, or MiB below one."""
+    """A human-readable amount: ``16.0 GiB``, or MiB below one."""
     return f"{mib / 1024:.1f} GiB" if mib >= 1024 else f"{mib:.0f} MiB"
 
 

@@ -1,4 +1,4 @@
-"""Swaps of the last 24 hours as events: those that nobody watched have none."""
+"""Swaps of the last 24 hours as events: a swap that no screen watched has none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SEEN = timedelta(seconds=60)
 
 
 def of_past_swaps(swaps: Iterable[PastSwap], known: Sequence[Event]) -> tuple[Event, ...]:
-    """An event for each of the swaps that none of the ``known`` ones tells of."""
+    """An event for each of the swaps that no ``known`` event reports."""
     return tuple(_event(swap) for swap in swaps if not any(_tells(each, swap) for each in known))
 
 

@@ -17,7 +17,7 @@ from tui.rules.guest_checks import unreadable
 ID = "guest.pinning"
 
 SPELLED_OUT = 8
-"""vCPUs up to which the fix pins each one."""
+"""The most vCPUs that the fix pins one by one."""
 
 
 def check(domain: Domain, readings: CheckInput) -> Check:
@@ -107,7 +107,7 @@ def _vcpus(numbers: Sequence[int]) -> str:
 
 
 def _fix(domain: Domain, count: int, topology: CpuTopology) -> str:
-    """The pinning in the XML's own words, for instance; fewer vCPUs if they are too many."""
+    """An example of the pinning as XML; fewer vCPUs if there are too many."""
     edit = f"{domain.edit}"
     chosen = _suggested(count, topology)
     if chosen is None:

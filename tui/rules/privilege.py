@@ -56,7 +56,7 @@ def _as_root(code: Code | None) -> str:
 
 
 def _grants(program: str, user: str) -> str:
-    """How to allow a user the swap without a password, and nothing else of root's."""
+    """How to allow a user the swap without a password, and nothing else as root."""
     name = plain_name(user)
     return (
         f"to let {name} move cards without a password: `{sudoers_line(program, name)}` in "
@@ -72,7 +72,7 @@ def join_group(code: Code | None) -> str:
 
 
 def plain_name(user: str) -> str:
-    """The name of a user as a command can have it."""
+    """The user's name if it is safe in a command, else ``SOMEBODY``."""
     return user if _PLAIN_NAME.fullmatch(user) else SOMEBODY
 
 
@@ -83,8 +83,8 @@ def sudoers_line(program: str, user: str) -> str:
 
 
 def polkit_rule(program: str, user: str) -> str:
-    """Return a rule of polkit(8) for pkexec(1). run0 tells polkit no program, so that a rule for
-    it would allow them all."""
+    """Return a rule of polkit(8) for pkexec(1). run0 does not tell polkit which program it runs, so
+    a rule for it would allow any."""
     return (
         "polkit.addRule(function(action, subject) { "
         'if (action.id == "org.freedesktop.policykit.exec" && '

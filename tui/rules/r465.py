@@ -51,7 +51,7 @@ def _may_be_restricted(gpu: Gpu) -> bool:
 
 
 def responds(gpu: Gpu) -> bool:
-    """Whether the ids are those of a device."""
+    """Whether the device responds, so that its ids are real."""
     return NO_RESPONSE not in (gpu.function.vendor, gpu.function.device)
 
 

@@ -1,4 +1,4 @@
-"""USB devices: who has one, what speaks against lending it, and what must be attached again."""
+"""USB devices: who has each, what argues against lending it, and what must be attached again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ASKED = (KEYBOARD, DISK, NETWORK, BLUETOOTH)
 
 
 def usb_devices(reading: UsbReading, guests: Guests | Unavailable) -> tuple[Usb, ...]:
-    """Every device that is no hub, with who has it and what the host does with it."""
+    """Every device except hubs, with who has it and what the host does with it."""
     domains = domains_here(guests)
     return tuple(_usb(each, reading, domains) for each in reading.devices if not each.hub)
 
@@ -60,7 +60,7 @@ def _usb(device: UsbDevice, reading: UsbReading, domains: Sequence[Domain]) -> U
 
 
 def _short(attached: Attachment) -> str:
-    """What is attached. Its name says nothing of an input device: it is the port's."""
+    """What is attached. The name of an input device is left out: it is the port's."""
     is_input = attached.kind in ("keyboard", "input")
     return attached.what.removeprefix("is ") if is_input else attached.text
 
@@ -135,9 +135,10 @@ def _in_use(id: str, device: UsbDevice, kind: str, fine: str) -> Check:
 
 
 def rule_for(device: UsbDevice, devices: Iterable[UsbDevice]) -> UsbRule:
-    """What will find the device again after a replug, and no other one.
+    """A rule that finds the device again after a replug, and no other one.
 
-    That is its serial number. Without one, or if an alike device has the same, it is the port.
+    It uses the serial number. Without one, or if another device with these ids has the same, it
+    uses the port.
     """
     alike = (e for e in devices if e.port != device.port and e.id == device.id)
     unique = device.serial is not None and all(e.serial != device.serial for e in alike)
@@ -146,5 +147,5 @@ def rule_for(device: UsbDevice, devices: Iterable[UsbDevice]) -> UsbRule:
 
 
 def found(rule: UsbRule, devices: Iterable[UsbDevice]) -> tuple[UsbDevice, ...]:
-    """The devices that a rule means."""
+    """The devices that a rule matches."""
     return tuple(device for device in devices if rule.matches(device))

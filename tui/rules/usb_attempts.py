@@ -1,5 +1,5 @@
 """How often a lent USB device may be attached again: a plug with a loose contact, or a guest that
-has its device begin anew, can go on for ever.
+makes its device re-enumerate, can go on for ever.
 """
 
 from __future__ import annotations

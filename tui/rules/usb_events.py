@@ -9,8 +9,8 @@ from tui.rules.change import Change, all_read
 
 
 def changes(before: HostView, after: HostView) -> Iterator[Change]:
-    """The changes between two views that both rest on a reading of USB. Without libvirt nobody
-    knows which guest has a device."""
+    """The changes between two views that both rest on a reading of USB. Without libvirt it is not
+    known which guest has a device."""
     known = all_read("guests", before, after)
     old, new = _by_place(before), _by_place(after)
     for place, was in old.items():

@@ -64,7 +64,7 @@ def mark_of(device: UsbDevice, devices: Iterable[UsbDevice], accepted: Collectio
 
 
 def is_meant(mark: UsbMark, device: UsbDevice) -> bool:
-    """Whether a device is, by what it says and where it is, the one that was marked."""
+    """Whether a device is the one that was marked, by its ids, serial number and port."""
     ids = device.vendor, device.product, device.serial
     return mark.who in (_who(UsbRule(*ids)), _who(UsbRule(*ids, device.port)))
 
@@ -118,7 +118,7 @@ def _unplugged(element: UsbHostDev) -> UsbDevice | None:
 
 
 def still_lost(lost: Iterable[Lending], domains: Iterable[Domain]) -> tuple[Lending, ...]:
-    """The lendings whose elements are gone because attaching the device again failed half way, of
+    """The lendings whose elements are gone because attaching the device again failed halfway, of
     guests that run and do not have it again. An older reading has the old element."""
     running = {domain.uuid: domain for domain in domains if domain.active}
     has = [(each.uuid, each.mark.who, each.element) for each in lendings(running.values())]
@@ -160,7 +160,7 @@ def step(
 
 
 def settled_as(lending: Lending, device: UsbDevice) -> Settled:
-    """What is settled when a device is attached for a lending, or is not to be."""
+    """What is settled when a device is attached for a lending, or must not be."""
     return Settled(lending.uuid, lending.mark.who, place(device))
 
 

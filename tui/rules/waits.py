@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from tui.model import WAIT_HIGH_MS, WAIT_LOW_MS, CpuUser, Event, Guest, GuestCpu, Wait, listed
 
 KEPT = timedelta(minutes=1)
-"""How long the worst wait stays in sight."""
+"""How long the worst wait stays visible."""
 
 QUIET = timedelta(seconds=10)
 """How long a vCPU must wait less than ``WAIT_LOW_MS`` before its next wait is another event."""
@@ -35,7 +35,7 @@ in machine.slice."""
 UNREAD = "cannot tell what else runs on its core"
 UNSEEN = "nothing else was seen on its core in the last minute"
 LOOK = "compare guest.pinning in `vfiotop doctor`"
-"""What to say of a vCPU if it was not seen what keeps it waiting, and where to look."""
+"""What to say of a vCPU if nothing was seen that keeps it waiting: where to look."""
 
 
 class Users(Struct, frozen=True):
@@ -67,8 +67,8 @@ class Waits(Struct, frozen=True):
 
 def seen(before: Waits, guest: Guest | None, at: datetime) -> tuple[Waits, tuple[Event, ...]]:
     """The waits with a new reading of the allowed guest, and the events in it: a vCPU waits more
-    than ``WAIT_HIGH_MS``. One event names all vCPUs that begin to at the same time, and neither how
-    long nor for whom, so that events of the same vCPUs are alike."""
+    than ``WAIT_HIGH_MS``. One event names all vCPUs that start to wait at the same time. It says
+    neither how long nor for whom, so that events of the same vCPUs are equal."""
     if guest is None or guest.cpus is None:
         return Waits(), ()
     if before.uuid != guest.domain.uuid:

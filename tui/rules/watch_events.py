@@ -1,4 +1,4 @@
-"""What the watch tells, and that it began or ended."""
+"""What the watch reports, and that it began or ended."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tui.rules.change import Change, all_read
 
 
 def told(before: HostView, after: HostView) -> tuple[Event, ...]:
-    """The events of the watch that are new, newest first. Those of the time before the first
-    reading are new as well: nobody has seen them."""
+    """The events of the watch that are new, newest first. Those from before the first reading are
+    new as well: nobody has seen them."""
     if after.watch is None:
         return ()
     known = before.watch.events if before.watch is not None else ()

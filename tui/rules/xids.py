@@ -1,7 +1,7 @@
 """What NVIDIA's Xids mean: the errors that its driver writes to the kernel's log.
 
-From the catalogue in "XID Errors" (docs.nvidia.com/deploy/xid-errors), in our words. Listed are
-those that one desktop card can have; those of NVLink, NVSwitch, MIG and vGPU are not.
+From the catalogue in "XID Errors" (docs.nvidia.com/deploy/xid-errors), in our words. The table has
+those that one desktop card can have, not those of NVLink, NVSwitch, MIG and vGPU.
 """
 
 from __future__ import annotations
@@ -89,4 +89,4 @@ XIDS: dict[int, Xid] = {
 bus, and for a 154 that asks for recovery."""
 
 UNKNOWN = Xid("an error of the nvidia driver", "warn", CATALOGUE)
-"""Of a number that is not listed."""
+"""For a number that is not listed."""

@@ -1,7 +1,7 @@
 """Checks whether a swap may run, on one fresh reading.
 
-What could not be measured is ``unknown``, never ``pass``: to continue then is a risk that the user
-must be shown by name.
+What could not be measured is ``unknown``, never ``pass``: continuing is then a risk, which must be
+named to the user.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _what(address: str, gpu: Gpu) -> str:
 
 
 def _holder_checks(gpu: Gpu, plan: Plan, readings: CheckInput) -> Iterator[Check]:
-    """Check holders of the functions that leave a driver; the others may be in use."""
+    """Check holders of the functions that are unbound from a driver; the others may be in use."""
     if plan.unbinds:
         yield holder_checks.check(
             gpu.address, plan.unbinds, readings.holders, readings.readiness.nvidia, gpu.owner.guest

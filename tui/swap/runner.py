@@ -143,7 +143,7 @@ class Runner:
                 entry = self._steps.execute(entry, step, plan.direction)
             except (StepFailed, JournalError, OSError) as error:
                 return self.undo(entry, f"{step.text}: {error}")
-            except Exception as error:  # a bug of ours must not leave a card half way
+            except Exception as error:  # a bug of ours must not leave a card halfway
                 return self.undo(entry, f"vfiotop failed here ({error!r}); please report it")
         stray = [a for a in plan.moves if not self._verifier.has_moved(a, plan.direction)]
         if stray:

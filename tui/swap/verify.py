@@ -94,7 +94,7 @@ class Verifier:
     def require_nvml(self, step: Step) -> None:
         """Require that NVML sees the card: nvidia also binds a card that it cannot start.
 
-        If NVML cannot be asked, the driver link is all there is.
+        If NVML cannot be asked, the driver link is the only evidence.
         """
         address = step.address or ""
         if self._machine.driver(address) == "nvidia":

@@ -1,2 +1,2 @@
-"""The watch: a service that returns the card when its guest has ended, binds it at boot, keeps
-the host awake meanwhile, and tells about it. It does what a user could do with keys."""
+"""The watch: a service that returns the card when its guest has ended, binds it at boot, keeps the
+host awake meanwhile, and reports what it does. It does what a user could do with keys."""

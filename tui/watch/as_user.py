@@ -5,8 +5,8 @@
 BEGUN is the descriptor of a pipe. A byte there tells the watch that systemd-run, which may come
 before this, has done its part.
 
-From setuid(2) on, that user may stop the process. subprocess, told to change the user, would have
-the watch wait until the program runs, and so for ever; and its child is a copy of the watch.
+From setuid(2) on, that user may stop the process. If subprocess changed the user, the watch would
+wait until the program runs, and so perhaps for ever; and its child is a copy of the watch.
 """
 
 import os
@@ -14,7 +14,7 @@ import signal
 import sys
 
 CANNOT_RUN = 127
-"""The exit status if the program cannot be run, as a shell's."""
+"""The exit status if the program cannot be run, as in a shell."""
 
 
 def main() -> int:

@@ -23,14 +23,14 @@ FIX = "`vfiotop plan bind` shows what keeps it; `vfiotop bind` binds it now"
 
 
 class Boot(NamedTuple):
-    """How far the bind at boot is. ``card`` is the one that it binds."""
+    """How far the bind at boot has got. ``card`` is the one that it binds."""
 
     phase: Phase
     card: str | None = None
 
 
 class BootDecision(NamedTuple):
-    """How far it is now, what to tell, and the card whose bind is to begin now."""
+    """How far it has got, what to report, and the card whose bind is to begin now."""
 
     boot: Boot
     news: tuple[News, ...] = ()

@@ -18,8 +18,8 @@ from tui.watch.policies import Outcome
 def move(host: Host, direction: Direction, address: str) -> Outcome:
     """Have the card at ``address`` moved. Blocks until the swap has begun or was refused.
 
-    No doubt is waived: what could not be checked is a refusal. A swap of which nobody knows
-    whether it began counts as begun, so that it is not asked for twice.
+    No doubt is waived: what could not be checked is a refusal. A swap that may or may not have
+    begun counts as begun, so that it is not asked for twice.
     """
     try:
         # The readings for a plan close the sources that they come from.
@@ -31,7 +31,7 @@ def move(host: Host, direction: Direction, address: str) -> Outcome:
         return Outcome(True, clean(str(error), REASON_LIMIT))
     except (Refused, HostError, JournalError) as error:
         return Outcome(False, clean(str(error), REASON_LIMIT))
-    except Exception as error:  # a defect of ours must not leave the watch waiting
+    except Exception as error:  # a bug of ours must not leave the watch waiting
         text = clean(repr(error), REASON_LIMIT)
         return Outcome(True, f"vfiotop failed here ({text}); please report it")
     return Outcome(True)

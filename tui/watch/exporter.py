@@ -1,5 +1,5 @@
-"""The metrics of the watch: what is served, to whom, and that cards are read only while somebody
-asks."""
+"""The metrics of the watch: what is served, to whom, and whether anybody asks: cards are read only
+while somebody does."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FRESH_S = 60.0
 """Seconds after which a card's values are left out: it is not read any more."""
 
 CACHE_S = 1.0
-"""Seconds for which a text is served again, so that requests by the thousand cost little."""
+"""Seconds for which a text is served again, so that thousands of requests cost little."""
 
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.I)
 _OPENMETRICS = "application/openmetrics-text"
@@ -44,8 +44,8 @@ class Exporter:
     """Answers requests for ``/metrics`` with what was published last.
 
     ``publish`` belongs to the watch's thread, ``respond`` to the server's. ``token`` is what a
-    client has to show, ``None`` if nothing. ``local``: clients come over a port of the loopback,
-    where a browser may be made to ask for a page of another name.
+    client must present, ``None`` if nothing. ``local``: clients connect to a loopback port, which a
+    browser may be tricked into asking for under another host's name (DNS rebinding).
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""A small HTTP/1.1 server (RFC 9112) that nobody can hold up.
+"""A small HTTP/1.1 server (RFC 9112) that no client can hold up.
 
-One thread serves a few connections, each with a request of limited size and a time limit for all of
-it. One request is answered on each, then it is closed. Above the limit of connections, the one
-that has waited longest for its request makes room.
+One thread serves a few connections, each with a request of limited size and a time limit for
+everything. Each is closed after one request. Above the limit of connections, the one that has
+waited longest for its request makes room.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ REQUEST_LIMIT = 8192
 """Bytes of a request line and its headers."""
 
 DRAIN_LIMIT = 65536
-"""Bytes that are read and dropped after the response. To close a socket with bytes unread takes the
-response away from the client (RFC 9112, 9.6)."""
+"""Bytes that are read and dropped after the response. Closing a socket with unread bytes may cost
+the client the response (RFC 9112, 9.6)."""
 
 TIME_S = 5.0
 """Seconds for a whole connection."""
@@ -52,7 +52,7 @@ class Request(Struct, frozen=True):
 
 
 class Response(Struct, frozen=True):
-    """A response. Without a ``body``, it is the reason of its status."""
+    """A response. Without a ``body``, the body is the reason phrase of its status."""
 
     status: int
     body: bytes | None = None
@@ -61,7 +61,7 @@ class Response(Struct, frozen=True):
 
 
 class BadRequest(Exception):
-    """A request that is no request; ``status`` is the answer."""
+    """A request that is malformed or too long; ``status`` is the answer."""
 
     def __init__(self, status: int) -> None:
         super().__init__(REASONS[status])
@@ -227,7 +227,7 @@ class Server:
             return None if request is None else self._respond(request)
         except BadRequest as error:
             return Response(error.status)
-        except Exception:  # a defect of ours must not end the thread
+        except Exception:  # a bug of ours must not end the thread
             return Response(500)
 
     def _write(self, connection: _Connection) -> None:

@@ -1,4 +1,4 @@
-"""The socket of the metrics, and the token that a client has to show."""
+"""The socket of the metrics, and the token that a client must present."""
 
 from __future__ import annotations
 

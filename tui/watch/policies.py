@@ -30,12 +30,12 @@ NEEDED: tuple[SourceName, ...] = ("pci", "guests", "swap")
 STAYS = "stays on vfio-pci"
 
 UNSETTLED: tuple[OwnerKind, ...] = ("unknown", "guest")
-"""Owners of a card that no domain has: nobody knows, or a process has it open. After libvirt has
-said that a guest has ended, that is its QEMU for a moment."""
+"""Owners of a card that no domain has: nobody knows, or a process has it open. For a moment after
+libvirt reports the end of a guest, that process is its QEMU."""
 
 
 class News(NamedTuple):
-    """Something to tell, about a card or the watch."""
+    """Something to report, about a card or the watch."""
 
     subject: str
     text: str
@@ -44,7 +44,7 @@ class News(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What the watch knows now, what it tells, and the return to carry out now, if one is due."""
+    """What the watch knows now, what it reports, and the return to carry out now, if one is due."""
 
     memory: WatchMemory
     news: tuple[News, ...] = ()
@@ -152,7 +152,7 @@ def _identity(*parts: object) -> str:
 def _wait(
     memory: WatchMemory, pending: Pending, view: HostView, gpu: Gpu, now_s: float
 ) -> Decision:
-    """A return is to come."""
+    """A return is pending."""
     nothing = replace(memory, pending=None)
     if gpu.owner.kind == "guest" and gpu.guest_uuid is not None and gpu.address == pending.address:
         started = News(gpu.address, f"{STAYS}: “{gpu.owner.guest}” was started")
@@ -177,7 +177,7 @@ def _obstacles(
         fix = "`vfiotop recover --finish` or `vfiotop recover --undo`"
         yield f"the {swap.direction} of {swap.address} was interrupted", "warn", fix
     if swap is not None and (swap.under_way or swap.id != pending.swap) and not _given_up(swap):
-        # Whoever moves it has the card in hand, and a screen shows what becomes of it.
+        # Whoever moves the card looks after it, and a screen shows what becomes of it.
         yield "", "note", None
     if gpu.taken_by is not None and gpu.taken_by.guest != pending.guest:
         yield f"process {gpu.taken_by.pid} uses it", "note", None
@@ -225,10 +225,10 @@ def settle(memory: WatchMemory, outcome: Outcome, now_s: float) -> Decision:
 
 
 def restarted(memory: WatchMemory, now_s: float, policy: WatchPolicy) -> WatchMemory:
-    """What a watch that was started again knows. What it was carrying out it observes anew: the
-    journal says whether it began. A return is not due before another pause, since nobody saw the
-    countdown meanwhile, and not at all if the policy has changed. Returns in vain are counted
-    anew, as the user may have set a longer pause."""
+    """What a restarted watch knows. What it was carrying out it observes anew: the journal says
+    whether it began. A return is not due before another pause, since nobody saw the countdown
+    meanwhile, and not at all if the policy has changed. Returns in vain are counted anew, as the
+    user may have set a longer pause."""
     pending = memory.pending if policy.after_stop == "unbind" else None
     if pending is not None:
         pending = replace(pending, due_s=max(pending.due_s, now_s + policy.pause_s))

@@ -1,4 +1,4 @@
-"""Hands events to a program of the user's, as JSON on its standard input."""
+"""Hands events to the user's program, as JSON on its standard input."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ LIMIT_S = 10.0
 """Seconds that the program gets for one event."""
 
 KILLED_S = 1.0
-"""Seconds that a killed program gets to be gone. One that another process traces (ptrace(2)) stays
-until that waits for it."""
+"""Seconds that a killed program gets to exit. One that another process traces (ptrace(2)) stays
+until the tracer waits for it."""
 
 WAITING_LIMIT = 64
 """Events that wait for the program. When there are more, the oldest is dropped and counted."""
@@ -44,10 +44,10 @@ TASKS_LIMIT = 256
 """Processes and threads of one program and all that it starts."""
 
 LEFT_S = 2.0
-"""Seconds after the limit when systemd ends what the program has left behind."""
+"""Seconds after the limit at which systemd ends what the program has left behind."""
 
 SAID_LIMIT = 300
-"""Characters of what a failing program says that are passed on."""
+"""Characters of a failing program's error message that are passed on."""
 
 
 class Identity(Struct, frozen=True):
@@ -75,8 +75,8 @@ def identity(name: str) -> Identity:
 class EventProgram:
     """Runs ``command`` once for each event, one at a time, on a thread of its own.
 
-    ``user`` is the one to become, ``None`` to stay the one that runs this process. ``complain``
-    gets a sentence when the program fails, once until it succeeds again.
+    ``user`` is the user to run it as, ``None`` for the user of this process. ``complain`` gets a
+    sentence when the program fails, once until it succeeds again.
     """
 
     def __init__(
@@ -112,8 +112,8 @@ class EventProgram:
         self._wake.put(True)
 
     def close(self, timeout_s: float) -> None:
-        """Hand over what waits, for at most ``timeout_s`` seconds, and wait for the last program
-        to end: nothing limits its time after that."""
+        """Hand over what waits, for at most ``timeout_s`` seconds, and wait for the last program to
+        end: afterwards nothing would limit its time."""
         self._ends_s = time.monotonic() + timeout_s
         self._wake.put(False)
         self._thread.join(timeout_s + self._limit_s + KILLED_S)
@@ -201,8 +201,8 @@ class EventProgram:
         """What puts the program into a scope, where systemd runs.
 
         In the service's control group a program that starts others without end would use up the
-        service's TasksMax=, and the watch could start no swap. In the user's slice, the limits of a
-        user hold for what all its programs have left behind.
+        service's TasksMax=, and the watch could start no swap. In the user's slice, the user's
+        limits apply to all that the programs have left behind.
         """
         if self._user is None:
             return ()

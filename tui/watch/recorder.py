@@ -15,7 +15,7 @@ class Recorder:
     """Writes what the watch knows to ``file``; without a file nobody sees it.
 
     It begins ``now_s`` seconds after boot. ``memory`` is what an earlier watch of this boot has
-    seen, and ``events`` what it has told.
+    seen, and ``events`` what it has reported.
     """
 
     def __init__(

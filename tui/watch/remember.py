@@ -186,7 +186,7 @@ class Problem:
             writer.write(entry)
         except (OSError, Untrusted) as error:
             self._now = str(error) if isinstance(error, Untrusted) else error.strerror or "unknown"
-        except Exception as error:  # a defect of ours must not end the watch, or this thread
+        except Exception as error:  # a bug of ours must not end the watch, or this thread
             self._now = f"vfiotop failed here ({error!r}); please report it"
         else:
             self._now = None

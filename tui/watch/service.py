@@ -32,8 +32,8 @@ from tui.watch.recorder import Recorder
 from tui.watch.usb import Attached, Attacher
 
 TICK_S, IDLE_TICK_S = 1.0, 5.0
-"""Seconds between two looks at what no reading tells: a request to keep the card, a deadline, a
-source that does not answer. The longer ones while nothing is to come."""
+"""Seconds between two checks of what no reading shows: a request to keep the card, a deadline, a
+source that does not answer. The longer one while nothing is pending."""
 
 
 class Outlet(Protocol):
@@ -62,9 +62,9 @@ class Service:
     """Watches one host until it is stopped.
 
     ``record`` is ``None`` if nobody can see what it does. ``acts``: it may move cards; else it only
-    tells. ``booting``: whether the host is booting. ``alarm`` gets a sentence when the bind at boot
-    fails. ``alive`` gets what it is about to do, and whether the bind at boot is done, at each
-    look. ``remember``, if there is one, is called at each look; it returns what to tell about it.
+    reports. ``booting``: whether the host is booting. ``alarm`` gets a sentence when the bind at
+    boot fails. ``alive`` gets what it is about to do, and whether the bind at boot is done, at each
+    look. ``remember``, if there is one, is called at each look; it returns a problem to report.
     ``exports`` serves the readings to others.
     """
 
@@ -279,7 +279,7 @@ class Service:
             self._session.update_demand()
 
     def _write(self) -> None:
-        """Write the record. A full /run is told once, and is no reason to stop."""
+        """Write the record. A full /run is reported once, and is no reason to stop."""
         problem = self._recorder.write(self._memory, stays_awake=self._stays_awake)
         if problem is not None:
             self._note([News("watch", f"screens do not see it: {problem}", "warn")])

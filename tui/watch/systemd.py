@@ -44,8 +44,8 @@ def notify(*lines: str) -> bool:
 
 
 class Manager:
-    """The service manager, told how the watch does: when it is ready, what it is about to do, and
-    that it is alive, as often as the watchdog wants."""
+    """The service manager, told how the watch is doing: when it is ready, what it is about to do,
+    and that it is alive, as often as the watchdog wants."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s

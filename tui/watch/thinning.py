@@ -1,8 +1,8 @@
 """Thins readings: the mean and the maximum of each step of each tier of the history. Pure.
 
-Times are seconds since boot, so no setting of the wall clock moves a value. A value goes into one
-bucket of each tier. Values may come in any order: one that comes after its bucket was taken opens
-that bucket again, and whoever reads merges the two (``Bucket.and_also``).
+Times are seconds since boot, so setting the wall clock moves no value. A value goes into one bucket
+of each tier. Values may come in any order: one that comes after its bucket was taken opens that
+bucket again, and whoever reads merges the two (``Bucket.and_also``).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class Thinner:
         self._open: dict[Tier, Buckets] = {tier: {} for tier in tiers}
 
     def add(self, key: SeriesKey, at_s: float, value: float | None) -> None:
-        """Add a value measured ``at_s`` seconds after boot. What was not measured, and a series
-        beyond the limit, leaves no trace."""
+        """Add a value measured ``at_s`` seconds after boot. A value that was not measured, or a
+        series beyond the limit, leaves no trace."""
         if value is None or not math.isfinite(value) or not 0 <= at_s < SECONDS_LIMIT:
             return
         one = Bucket(1, value, value)

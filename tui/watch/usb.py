@@ -17,7 +17,7 @@ from tui.rules.usb_lendings import Replugged
 class Attached(NamedTuple):
     """What became of a device that was plugged in again: ``problem`` says why it was not attached.
     ``lost``: its element is gone, so the domain does not record its lending any more. ``final``:
-    it is for the user."""
+    another try would fail, too."""
 
     again: Replugged
     problem: str | None = None
@@ -26,11 +26,11 @@ class Attached(NamedTuple):
 
 
 class Attacher:
-    """Attaches devices in their order; ``done`` gets what became of each, on its thread.
+    """Attaches devices in order; ``done`` gets what became of each, on the attacher's thread.
 
-    One at a time, because the checks of the next one must see what the host has left then. Of a
-    lending only the last device waits: a plug with a loose contact, or a guest that has its device
-    begin anew, can be faster than libvirt.
+    One at a time, because the checks of the next one must see what the host has left by then. Of
+    each lending only the latest device waits: a plug with a loose contact, or a guest that makes
+    its device re-enumerate, can be faster than libvirt.
     """
 
     def __init__(self, host: Host, choice: Choice, done: Callable[[Attached], object]) -> None:
@@ -73,7 +73,7 @@ class Attacher:
             return Attached(again, str(error), lost=True)
         except (Refused, HostError) as error:
             return Attached(again, str(error), final=is_final(error, again))
-        except Exception as error:  # a defect of ours must not end the thread
+        except Exception as error:  # a bug of ours must not end the thread
             text = f"vfiotop failed here ({error!r}); please report it"
             return Attached(again, text, final=True)
         return Attached(again)
