@@ -45,7 +45,7 @@ EVENTS_KEPT = 500
 """Events to keep. A host that changes more often has its history in its log."""
 
 OWNERSHIP: tuple[SourceName, ...] = ("vitals", "guests", "swap")
-"""The sources that together tell who has a card, besides its driver."""
+"""The sources that together show who has a card, besides its driver."""
 
 GUEST = "guest."
 """The prefix of the history's keys for the allowed guest."""
@@ -95,11 +95,11 @@ class LastGuests(NamedTuple):
 class Live:
     """The readings of one run. Not thread-safe: samples are taken on one thread.
 
-    ``events`` are newest first; ``silent`` are the sources that do not answer.
-    ``last_readings`` are those of all cards by address, also of cards that cannot be read now;
-    ``last_guests`` stay while libvirt does not answer. ``ended_at`` is when domains that are off
-    ended, by UUID; libvirt does not tell, so it is known only of those that were seen running.
-    ``waits`` are those of the allowed guest's vCPUs in the last minute.
+    ``events`` are newest first; ``silent`` are the sources that do not answer. ``last_readings``
+    are those of all cards by address, including cards that cannot be read now; ``last_guests`` stay
+    while libvirt does not answer. ``ended_at`` is when domains that are off ended, by UUID; libvirt
+    does not report that, so it is known only of those that were seen running. ``waits`` are those
+    of the allowed guest's vCPUs in the last minute.
     """
 
     def __init__(self, choice: Choice) -> None:

@@ -1,4 +1,4 @@
-"""Types that bound what a file of ours may say: the decoder refuses any other value."""
+"""Types that bound the values in our own files: the decoder refuses any others."""
 
 from __future__ import annotations
 

@@ -15,11 +15,11 @@ CountedService = Literal["nvml", "libvirt", "agent"]
 class Demand(Struct, frozen=True):
     """What readings are needed for.
 
-    ``reserved`` are the addresses of the GPUs that are for a guest, ``None`` if that is not
-    known: nothing of ours may keep them open. ``guests`` are the UUIDs of the running guests that
-    can report on a card of theirs. ``threads_of`` is the UUID of the guest whose threads are to be
-    read, ``None`` while it does not run. ``shown``: card readings are on the screen. ``quiet``:
-    make as few calls as possible.
+    ``reserved`` are the addresses of the GPUs that are for a guest, ``None`` if that is not known:
+    nothing of ours may keep them open. ``guests`` are the UUIDs of the running guests that can
+    report on their cards. ``threads_of`` is the UUID of the guest whose threads are to be read,
+    ``None`` while it does not run. ``shown``: card readings are on the screen. ``quiet``: make as
+    few calls as possible.
     """
 
     reserved: tuple[str, ...] | None = ()

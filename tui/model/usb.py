@@ -125,8 +125,8 @@ class UsbRule(Struct, frozen=True):
 
 UsbState = Literal["free", "in use", "kept", "lent", "taken", "away"]
 """``in use``: the host would miss it, so lending it takes a question of its own. ``kept``: it is
-never lent. ``taken``: a program that is no domain of this libvirt has it. ``away``: it is lent, and
-unplugged."""
+never lent. ``taken``: a program that is not a domain of this libvirt has it. ``away``: it is lent,
+and unplugged."""
 
 
 class Usb(Struct, frozen=True):

@@ -32,8 +32,8 @@ Form = Literal["desktop", "notebook"]
 
 
 class NvidiaModel(Struct, frozen=True):
-    """What an NVIDIA card's PCI id and name tell; ``None`` if they do not. ``brand_by_id``: the
-    brand comes from the id, because the name tells none."""
+    """What an NVIDIA card's PCI id and name show; ``None`` if they do not. ``brand_by_id``: the
+    brand comes from the id, because the name shows none."""
 
     family: Family | None
     brand: Brand
@@ -81,8 +81,8 @@ class Gpu(Struct, frozen=True):
     ``no_reading`` says why ``reading`` is missing. ``left_alone``: it is not read so that it can
     sleep or be unbound. ``half_bound``: its functions are on different sides (host, VFIO, nobody)
     and no swap of ours is under way. ``taken_by`` is a process that has the card, or a share of it,
-    and is no domain of this libvirt. ``may_be_taken``: the card is on a VFIO driver or has shares,
-    nobody is known to have it, and somebody may have it unseen.
+    and is not a domain of this libvirt. ``may_be_taken``: the card is on a VFIO driver or has
+    shares, nobody is known to have it, and somebody may have it unseen.
     """
 
     function: PciFunction
@@ -172,11 +172,11 @@ class HostView(Struct, frozen=True):
     """A whole host: the input of every screen and of ``vfiotop status``.
 
     GPUs are ordered guest, host, others; groups with the guest GPU's first. ``problems`` are
-    (source, sentence) of the sources that cannot be read; ``expected`` are those of them that
-    are no fault. ``kernel_log`` is ``None`` if it is not read. ``absent_card`` is the address of
-    the chosen guest GPU if no GPU is there any more. ``usb`` are the USB devices, ``None`` if they
-    are not known; ``usb_away`` are lent and unplugged. ``watch`` is the service, ``None`` if it has
-    not run since boot.
+    (source, sentence) of the sources that cannot be read; ``expected`` are those of them that are
+    not faults. ``kernel_log`` is ``None`` if it is not read. ``absent_card`` is the address of the
+    chosen guest GPU if no GPU is there any more. ``usb`` are the USB devices, ``None`` if they are
+    not known; ``usb_away`` are lent and unplugged. ``watch`` is the service, ``None`` if it has not
+    run since boot.
     """
 
     facts: HostFacts | None = None

@@ -45,8 +45,8 @@ def read_file(path: Path, limit: int) -> bytes:
 
 
 def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
-    """Replace ``path`` by a file with ``content``. A reader sees the old file or the new one, also
-    after a power loss. Raises ``OSError``."""
+    """Replace ``path`` with a file with ``content``. A reader sees the old file or the new one,
+    even after a power loss. Raises ``OSError``."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

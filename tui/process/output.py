@@ -72,7 +72,7 @@ STDOUT, STDERR = Channel(1), Channel(2)
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """Replace each character that does not print by its Python escape: control and format
+    """Replace each character that does not print with its Python escape: control and format
     characters (bidi overrides included), separators other than the blank, surrogates, unassigned
     code points. ``lines`` keeps newlines."""
     if text.isprintable():

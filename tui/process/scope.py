@@ -17,7 +17,7 @@ def systemd_runs() -> bool:
 
 def own_scope(slice: str, **properties: str) -> tuple[str, ...]:
     """The words that, put before a command, run it in a scope of its own (systemd-run(1)), for
-    root. Empty where systemd does not run, which has no such limits either.
+    root. Empty where systemd does not run: there are no such limits either.
 
     The command replaces systemd-run, so that it keeps its process id and its files. ``properties``
     are those of a scope (systemd.resource-control(5)).

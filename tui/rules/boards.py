@@ -1,8 +1,8 @@
 """Boards with several GPUs behind a PCIe switch of their own.
 
-A board has one slot, so another slot moves all its GPUs. They have consecutive bus numbers: they
-are siblings behind the board's switch, and the buses of the next board's switch come in between.
-Pure.
+A board has one slot, so changing the slot moves all its GPUs. They have consecutive bus numbers:
+they are siblings behind the board's switch, and the buses of the next board's switch come in
+between. Pure.
 """
 
 from __future__ import annotations

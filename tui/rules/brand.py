@@ -45,7 +45,7 @@ _EXCEPTIONS: dict[int, Brand] = {
     0x1B02: "titan",  # TITAN Xp
     0x1D81: "titan",  # TITAN V
     0x1E02: "titan",  # TITAN RTX
-    0x2681: "titan",  # a TITAN of Ada that was never sold
+    0x2681: "titan",  # an Ada TITAN that was never sold
     **dict.fromkeys((0x1B07, 0x1B87, 0x1BC7, 0x1C07, 0x1C09, 0x1C36), "mining"),  # P102 to P106
     **dict.fromkeys((0x15C2, 0x1D83, 0x1D84, 0x1DC1, 0x1DF4), "mining"),  # CMP 100
     **dict.fromkeys((0x1E09, 0x1F0B, 0x2189, 0x220D, 0x248A), "mining"),  # CMP 30HX to 90HX
@@ -72,7 +72,7 @@ _BLOCKS = (
 """Ids of chips that both GeForce and professional cards have."""
 
 _SYSTEMS = ((0x2B00, 0x2B7F), (0x2E00, 0x2EFF))
-"""Ids of systems on a chip: Thor, GB10. Their names tell no brand."""
+"""Ids of systems on a chip: Thor, GB10. Their names show no brand."""
 
 
 def brand_by_name(title: str) -> Brand:

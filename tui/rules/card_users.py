@@ -64,8 +64,8 @@ def _rows(gpu: Gpu, found: tuple[Holder, ...]) -> Iterator[CardUser]:
             else:
                 yield _process(gpu, held, tuple(p for p in processes if p.pid == pid))
     for process in processes:
-        # A row of the driver without a pid is no process to end. Processes that nobody
-        # could inspect are reported as a doubt.
+        # A row of the driver without a pid is not a process that the user can end. Processes that
+        # nobody could inspect are reported as a doubt.
         if process.pid is None and process.what != NOT_SEEN:
             yield CardUser(
                 None, process.name, (process.what,), memory_mib=process.memory_mib,

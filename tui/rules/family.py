@@ -17,7 +17,7 @@ PRE_KEPLER: tuple[Family, ...] = ("before Fermi", "Fermi")
 """Families that no driver supports since R465."""
 
 NEWER_NAMES = "update the PCI names: run `update-pciids`, or update the package hwdata"
-"""The fix for a brand or form that neither the name nor the id tells."""
+"""The fix for a brand or form that neither the name nor the id shows."""
 
 NEWER_VFIOTOP = "update vfiotop: the card is newer than this version"
 
@@ -70,7 +70,7 @@ def nvidia_model(device: str, name: str) -> NvidiaModel:
     """The model for a device id (four hex digits) and its name in pci.ids, which may be a bare
     chip (``GP104``) or bare ids (``10de:2bb1``).
 
-    If neither tells the brand, it is ``unknown``; other values are ``None`` then.
+    If neither shows the brand, it is ``unknown``; other values are ``None`` then.
     """
     title = _title(name)
     named = brand_by_name(title)
@@ -91,15 +91,15 @@ def r465_family(model: NvidiaModel) -> tuple[Verdict, str]:
 
 
 def newer_names(function: PciFunction) -> str | None:
-    """The fix for an NVIDIA card without a name. A newer list does not help a card that has a
-    name, or a system on a chip, whose name tells no brand."""
+    """The fix for an NVIDIA card without a name. A newer list does not help a card that has a name,
+    or a system on a chip, whose name shows no brand."""
     nameless = function.name == f"{function.vendor}:{function.device}"
     return NEWER_NAMES if nameless and not is_system(function.device) else None
 
 
 def family_fix(model: NvidiaModel, names: str | None = NEWER_NAMES) -> str | None:
     """The fix for an ``unknown`` verdict, if there is one. ``names`` is the fix for the card's
-    name; no name tells the family."""
+    name; no name shows the family."""
     if model.brand == "mining":
         return None
     return NEWER_VFIOTOP if model.family is None else names

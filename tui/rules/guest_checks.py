@@ -123,7 +123,7 @@ def managed(domain: Domain, gpu: Gpu) -> Check:
 
 def driver(domain: Domain, version: str | None, why_unknown: str | None = None) -> Check:
     """r465.guest-driver: the guest's driver is 465 or newer, if its agent reports the ``version``.
-    Only older drivers need KVM to be hidden. What the agent said in an earlier run is no answer:
+    Only older drivers need KVM to be hidden. What the agent said in an earlier run does not count:
     the driver may be another one by now."""
     check, name, found = "r465.guest-driver", domain.name, driver_gates.version_number(version)
     if found is None and not domain.active:

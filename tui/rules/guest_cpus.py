@@ -27,8 +27,8 @@ from tui.model import (
 )
 
 NOTICEABLE_PCT = 5.0
-"""The share of a CPU from which somebody else's work on it counts. The kernel counts ticks of 10
-ms, so a second is accurate to one or two percent, and some threads move meanwhile."""
+"""The share of a CPU from which somebody else's work on it counts. A second is accurate to one or
+two percent, since the kernel counts ticks of 10 ms, and some threads move meanwhile."""
 
 
 def guest_cpus(

@@ -45,7 +45,7 @@ def check(
     guest: str | None = None,
 ) -> Check:
     """holders: nothing keeps the functions ``moves`` of the GPU at ``address``. ``guest`` is the
-    guest that has the card, which is no fault."""
+    guest that has the card, which is not a fault."""
     if guest is not None:
         return Check(ID, address, "pass", f"in use by its guest {guest}")
     if isinstance(reading, Unavailable):

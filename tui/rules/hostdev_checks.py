@@ -1,4 +1,4 @@
-"""guest.devices: whether a guest can have every device that it names, and the host spare it.
+"""guest.devices: whether a guest can have every device that it names, and the host can spare it.
 
 ``hostdev_verdicts`` judges each device; here they become one check.
 """

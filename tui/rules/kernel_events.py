@@ -77,8 +77,8 @@ def _about(message: KernelMessage, address: str, view: HostView) -> Iterator[Cha
 
 
 def _function(named: str, view: HostView) -> PciFunction | None:
-    """The function that a line names: in full, without the function number, which means the GPU,
-    or without the domain. One that fits several functions of the host is none."""
+    """The function that a line names: in full, without the function number, which means the GPU, or
+    without the domain. A name that fits several functions of the host counts as none."""
     if "." not in named:
         fits = [gpu.function for gpu in view.gpus if slot_of(gpu.address) == named]
     elif named.count(":") == 1:

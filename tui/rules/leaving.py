@@ -1,5 +1,5 @@
 """Guests on their way out. libvirt reports the end of a domain before its QEMU has released the
-card, and that process is no new user, unless it is stuck with the card. Pure.
+card, and that process does not count as a new user, unless it is stuck with the card. Pure.
 
 The process is recognized by the name on its command line, which anybody may use. That is enough for
 events and flashes; nothing else may rest on it.

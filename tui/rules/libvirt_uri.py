@@ -1,7 +1,7 @@
 """What a libvirt URI connects to (https://libvirt.org/uri.html, remote.html).
 
 Some transports run a program, some connect to another machine, and a parameter can replace the
-daemon's socket by any other. As root we accept none of these, only the exact URIs in ``LOCAL``:
+daemon's socket with any other. As root we accept none of these, only the exact URIs in ``LOCAL``:
 libvirt and Python do not parse every URI in the same way.
 """
 

@@ -1,4 +1,4 @@
-"""The rules of GeForce passthrough that are checked all the time, on the last readings."""
+"""The rules for GeForce passthrough that are checked all the time, on the last readings."""
 
 from __future__ import annotations
 

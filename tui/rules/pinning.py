@@ -1,8 +1,8 @@
 """Whether the vCPUs of a guest have host CPUs of their own: ``guest.pinning``.
 
-A game stutters when its vCPUs wait for the host's work, which is no fault of the passthrough. So
-this check warns and never fails. It judges the definition and the processor's layout; what really
-happens is measured while the guest runs (``tui.rules.guest_cpus``).
+A game stutters when its vCPUs wait for the host's work, which is not the fault of the passthrough.
+So this check warns and never fails. It judges the definition and the processor's layout; what
+really happens is measured while the guest runs (``tui.rules.guest_cpus``).
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _fix(domain: Domain, count: int, topology: CpuTopology) -> str:
 
 
 def _suggested(count: int, topology: CpuTopology) -> CpuSet | None:
-    """CPUs for so many vCPUs: whole cores, isolated ones first, then from the last one on, since
+    """CPUs for ``count`` vCPUs: whole cores, isolated ones first, then from the last one on, since
     the host's interrupts prefer the first. ``None`` if the host would keep no core."""
     isolated = set(topology.isolated)
     cores = sorted(topology.cores, key=lambda core: (core[0] not in isolated, -core[0]))

@@ -1,4 +1,4 @@
-"""NVIDIA's rules of GeForce passthrough (R465), for a card and for all guests of a host."""
+"""NVIDIA's rules for GeForce passthrough (R465), for a card and for all guests of a host."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ UNSURE: tuple[Brand, ...] = ("unknown", "mining")
 
 
 def restricted(gpu: Gpu) -> bool:
-    """Whether the rules of GeForce passthrough apply to this card."""
+    """Whether the rules for GeForce passthrough apply to this card."""
     return gpu.nvidia is not None and gpu.nvidia.brand in CONSUMER
 
 

@@ -109,7 +109,8 @@ def uses(device: UsbDevice, reading: UsbReading, domains: Sequence[Domain]) -> I
 
 
 def _keyboard(device: UsbDevice, reading: UsbReading, domains: Sequence[Domain]) -> Check:
-    """A mouse that also sends keys is no keyboard to type on, so it does not count as another."""
+    """A mouse that also sends keys is not a keyboard to type on, so it does not count as another
+    one."""
     others = [
         each
         for each in reading.devices

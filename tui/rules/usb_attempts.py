@@ -19,8 +19,7 @@ RETRY_S = (5.0, 20.0, 60.0)
 the host until it is replugged."""
 
 Turn = Literal["now", "flaps", "later"]
-"""When a device may be attached: ``later`` is not ``now``, and ``flaps`` is ``later`` for the first
-time."""
+"""When a device may be attached. ``flaps`` is ``later`` for the first time."""
 
 FLAPS = f"comes and goes: not attached before it stays for {WINDOW.seconds} s"
 FLAPS_FIX = "try another cable or port"
@@ -29,7 +28,7 @@ _Key = tuple[str, str]
 
 
 class Attempts:
-    """The attempts of one run. Each lending is on its own."""
+    """The attempts of one run. Each lending is counted separately."""
 
     def __init__(self) -> None:
         self._began: dict[_Key, tuple[datetime, ...]] = {}
@@ -78,8 +77,8 @@ class Attempts:
 
 
 def failure(why: str, wait_s: float | None) -> tuple[str, EventKind] | None:
-    """What to tell of an attempt that failed; ``wait_s`` are the seconds to the next one. ``None``
-    if it was neither the first nor the last."""
+    """What to report of an attempt that failed; ``wait_s`` are the seconds to the next one.
+    ``None`` if it was neither the first nor the last."""
     text = f"not attached again: {why}"
     if wait_s is None:
         return text, "failed"

@@ -25,7 +25,7 @@ from tui.model import (
 from tui.rules.usb import domains_here, holder, rule_for, why_kept
 
 _DIGEST = 16
-"""Hexadecimal digits that tell one device from another."""
+"""Hexadecimal digits that distinguish one device from another."""
 
 
 class Lending(Struct, frozen=True):
@@ -49,7 +49,7 @@ class Replugged(Struct, frozen=True):
 
 class Settled(Struct, frozen=True):
     """A device, by port and number, that is not attached for a lending: it was tried, or it was
-    there beside the lent one."""
+    there alongside the lent one."""
 
     uuid: str
     who: str

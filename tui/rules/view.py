@@ -42,7 +42,7 @@ NOT_MISSED: tuple[SourceName, ...] = (
     "memory",
     "watch",
 )
-"""Sources that are no problem when nothing is there to read: no swap, no such card or guest, no
+"""Sources that are not a problem if they have nothing to read: no swap, no such card or guest, no
 USB, log or memory of this host, no watch."""
 
 

@@ -42,8 +42,8 @@ class Launcher:
         return launch_elevated(request, self._tool)
 
     def _check_code(self, tool: str) -> None:
-        """Refuse to give root code that a third party can change, and say once that this user
-        can. Judged anew for each swap."""
+        """Refuse to give root code that a third party can change, and say once that this user can.
+        Checked again for each swap."""
         code = self._judge()
         if code.refusal is not None:
             raise Refused(f"{code.refusal}; nothing was changed: {FRESH}")

@@ -159,7 +159,8 @@ class RealMachine:
         return Path(path).exists()
 
     def holders(self, addresses: Collection[str]) -> Holders | Unavailable:
-        """Scan for holders, also of nodes that a driver has removed while it releases the card.
+        """Scan for holders, including those of nodes that a driver has removed while it releases
+        the card.
 
         A process that still has such a node open is what the driver waits for.
         """

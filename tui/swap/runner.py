@@ -108,7 +108,7 @@ class Runner:
     ) -> Entry:
         """Take over a swap that another runner left; ``run`` or ``undo`` comes next.
 
-        With ``undoing`` a journal that cannot be written is no obstacle.
+        With ``undoing``, it continues even if the journal cannot be written.
         """
         self._progress.undoing = undoing
         known = {origin.address for origin in entry.origins}
@@ -160,7 +160,7 @@ class Runner:
             try:
                 entry = self._steps.restore_driver(entry, origin)
                 entry = self._steps.restore_power(entry, origin)
-            except Exception as error:  # the other functions are restored all the same
+            except Exception as error:  # the other functions are still restored
                 faults.append(f"{origin.address}: {error}")
         if faults:
             return self._progress.end(

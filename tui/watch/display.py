@@ -9,7 +9,7 @@ from tui.session import Session
 
 
 class Exports(Protocol):
-    """Serves what was read to others. ``attended``: somebody has asked for it lately."""
+    """Serves what was read to others. ``attended``: somebody has asked for it recently."""
 
     @property
     def attended(self) -> bool: ...

@@ -66,7 +66,7 @@ class Exporter:
 
     @property
     def attended(self) -> bool:
-        """Whether somebody has asked lately."""
+        """Whether somebody has asked recently."""
         asked_s = self._asked_s
         return asked_s is not None and self._clock() - asked_s < ATTENDED_S
 

@@ -225,10 +225,10 @@ def settle(memory: WatchMemory, outcome: Outcome, now_s: float) -> Decision:
 
 
 def restarted(memory: WatchMemory, now_s: float, policy: WatchPolicy) -> WatchMemory:
-    """What a restarted watch knows. What it was carrying out it observes anew: the journal says
-    whether it began. A return is not due before another pause, since nobody saw the countdown
-    meanwhile, and not at all if the policy has changed. Returns in vain are counted anew, as the
-    user may have set a longer pause."""
+    """What a restarted watch knows. It looks again at what it was carrying out: the journal says
+    whether that began. A return is not due before another pause, since nobody saw the countdown
+    meanwhile, and not at all if the policy has changed. The count of returns in vain starts again,
+    as the user may have set a longer pause."""
     pending = memory.pending if policy.after_stop == "unbind" else None
     if pending is not None:
         pending = replace(pending, due_s=max(pending.due_s, now_s + policy.pause_s))

@@ -47,7 +47,7 @@ LEFT_S = 2.0
 """Seconds after the limit at which systemd ends what the program has left behind."""
 
 SAID_LIMIT = 300
-"""Characters of a failing program's error message that are passed on."""
+"""Characters of a failing program's standard error that are passed on."""
 
 
 class Identity(Struct, frozen=True):

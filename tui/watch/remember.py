@@ -173,7 +173,7 @@ class Remember:
 
 
 class Problem:
-    """Why writing fails, told once for each reason until it succeeds again."""
+    """Why writing fails, reported once for each reason until it succeeds again."""
 
     def __init__(self, means: str) -> None:
         self._means = means
@@ -196,7 +196,7 @@ class Problem:
         self._now = why
 
     def told(self) -> str | None:
-        """The sentence to tell now; ``None`` if there is nothing new."""
+        """The sentence to report now; ``None`` if there is nothing new."""
         why, before = self._now, self._told
         self._told = why
         return None if why is None or why == before else f"history: {self._means}: {why}"

@@ -29,7 +29,7 @@ CONSOLE = Path("/dev/console")
 
 def notify(*lines: str) -> bool:
     """Tell the service manager (sd_notify(3)), if it asked for that. Never blocks; returns whether
-    it was told. Every user may write to its socket, and so keep it full for a while."""
+    it was told. Any user may write to its socket, and so keep it full for a while."""
     place = os.environ.get("NOTIFY_SOCKET", "")
     if not place:
         return False
@@ -56,7 +56,7 @@ class Manager:
         self._ready = False
 
     def tell(self, status: str, ready: bool) -> None:
-        """Tell what has changed since it was told last, and that the watch is alive if that is
+        """Report what has changed since the last report, and that the watch is alive if that is
         due."""
         now_s, lines = self._now_s(), []
         if ready and not self._ready:
