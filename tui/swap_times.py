@@ -1,6 +1,6 @@
 """How long the steps of a swap took, and how long such a swap usually takes.
 
-The journal says only when the current step began. Whoever reads every entry knows the rest.
+The journal says only when the current step began. Reading every entry gives the rest.
 """
 
 from __future__ import annotations

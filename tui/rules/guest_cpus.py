@@ -68,7 +68,7 @@ def _unplaced(time: VcpuTime, pinned: CpuSet | None) -> GuestCpu:
 
 
 def _load(kind: ThreadKind, threads: Sequence[QemuThread]) -> QemuLoad | None:
-    """The load of all threads of a kind, and where those ran that ran at all."""
+    """The load of all threads of a kind, and the CPUs of those that ran at all."""
     mine = [thread for thread in threads if thread.kind == kind]
     if not mine:
         return None

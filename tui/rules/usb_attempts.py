@@ -54,8 +54,8 @@ class Attempts:
         return "later" if known else "flaps"
 
     def failed(self, again: Replugged, at: datetime) -> float | None:
-        """An attempt has failed. Returns the seconds to the next one; ``None`` if it was the
-        last."""
+        """Record that an attempt failed. Returns the seconds to the next one; ``None`` if it was
+        the last."""
         key, where = _key(again), place(again.device)
         failed_at, tries = self._failed.get(key, (where, 0))
         tries = tries if failed_at == where else 0

@@ -55,7 +55,7 @@ def observe(boot: Boot, view: HostView, waited_s: float) -> BootDecision:
 
 
 def settle(boot: Boot, outcome: Outcome) -> BootDecision:
-    """The bind has begun, or was refused; the boot may have gone on meanwhile."""
+    """Decide once the bind has begun or was refused; the boot may have gone on meanwhile."""
     card = boot.card or "watch"
     if not outcome.began:
         return BootDecision(Boot("done", boot.card), (_failed(card, outcome.reason),))

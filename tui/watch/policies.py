@@ -80,7 +80,7 @@ def _known(view: HostView) -> bool:
 
 
 def _used(memory: WatchMemory, view: HostView, gpu: Gpu) -> WatchMemory:
-    """A guest has the card."""
+    """What the watch knows while a guest has the card."""
     return replace(
         memory, address=gpu.address, user=gpu.guest_uuid, guest=gpu.owner.guest or "",
         swap=_last_swap(view), pending=None,
@@ -90,8 +90,8 @@ def _used(memory: WatchMemory, view: HostView, gpu: Gpu) -> WatchMemory:
 def _counted(
     memory: WatchMemory, used: WatchMemory, view: HostView, now_s: float, policy: WatchPolicy
 ) -> Decision:
-    """A guest has the card: the last return, if there was one, may have been in vain. Not so if
-    somebody has bound the card for the guest with vfiotop."""
+    """Decide while a guest has the card: the last return, if there was one, may have been in vain,
+    but not if somebody has bound the card for the guest with vfiotop."""
     if memory.returned_s is None:
         return Decision(used)
     bound = view.swap is not None and view.swap.direction == "bind"
@@ -127,8 +127,8 @@ def _may_still_run(user: str, view: HostView) -> bool:
 def _ended(
     memory: WatchMemory, view: HostView, gpu: Gpu, now_s: float, policy: WatchPolicy
 ) -> Decision:
-    """The guest that had the card has ended. If a swap began since it was last seen, as while no
-    watch ran, somebody has put the card where it is."""
+    """Decide once the guest that had the card has ended. If a swap began since it was last seen, as
+    while no watch ran, somebody has put the card where it is."""
     forgotten = replace(memory, user=None)
     waits = gpu.owner.kind == "vfio" and gpu.address == memory.address and not _moving(view)
     if policy.after_stop != "unbind" or not waits or _last_swap(view) != memory.swap:
@@ -152,7 +152,7 @@ def _identity(*parts: object) -> str:
 def _wait(
     memory: WatchMemory, pending: Pending, view: HostView, gpu: Gpu, now_s: float
 ) -> Decision:
-    """A return is pending."""
+    """Decide while a return is pending."""
     nothing = replace(memory, pending=None)
     if gpu.owner.kind == "guest" and gpu.guest_uuid is not None and gpu.address == pending.address:
         started = News(gpu.address, f"{STAYS}: “{gpu.owner.guest}” was started")
@@ -197,7 +197,7 @@ def _moving(view: HostView) -> bool:
 
 
 def keep(memory: WatchMemory, identity: str) -> Decision:
-    """A user cancels the return with that id."""
+    """Cancel the return with that id, for a user."""
     pending = memory.pending
     if pending is None or memory.acting or pending.id != identity:
         return Decision(memory)
@@ -206,7 +206,7 @@ def keep(memory: WatchMemory, identity: str) -> Decision:
 
 
 def settle(memory: WatchMemory, outcome: Outcome, now_s: float) -> Decision:
-    """The return that was due has begun, or was refused."""
+    """Decide once the return that was due has begun or was refused."""
     pending = memory.pending
     if pending is None:
         return Decision(replace(memory, acting=False))

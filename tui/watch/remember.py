@@ -192,7 +192,7 @@ class Problem:
             self._now = None
 
     def fail(self, why: str) -> None:
-        """Nothing can be written, because of ``why``."""
+        """Record that nothing can be written, because of ``why``."""
         self._now = why
 
     def told(self) -> str | None:
