@@ -33,7 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     thorough.add_marker(config)
     load_profile(thorough=config.getoption("--thorough"))
-    # A shell without job control starts background jobs with the first two ignored, nohup the last.
+    # A shell without job control starts background jobs with SIGINT and SIGQUIT ignored, nohup with
+    # SIGHUP ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -41,8 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Collect no garbage meanwhile, leave the thousands of tests out of it from then on, and
-    collect it less often: it took a fifth of the time."""
+    """Collect no garbage while pytest collects the tests. From then on, leave these thousands of
+    objects out of it, and collect less often: it took a fifth of the time."""
     gc.disable()
     if session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         _import_share(WORKER, WORKERS)
@@ -54,8 +55,9 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 
 
 def _import_share(worker: int, workers: int) -> None:
-    """Import every so many-th module of tests. In a clean checkout pytest first rewrites the
-    asserts of each one. Every worker needs all modules; so each rewrites others first."""
+    """Import this worker's share of the test modules. In a clean checkout pytest first rewrites the
+    asserts of each module. Every worker needs all modules, so each worker rewrites different ones
+    first."""
     found = sorted(HERE.rglob("test_*.py"))
     wanted = [each for each in found if each.relative_to(HERE).parts[0] not in WITH_A_COMMAND]
     for file in wanted[worker::workers]:
@@ -69,8 +71,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _spread(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
-    """Put the tests that wait most at the beginning of different workers' parts, so that at any
-    time some wait and some compute. xdist first gives each worker a run of equal length."""
+    """Put the tests that wait most at the beginning of different workers' shares, so that at any
+    time some wait and some compute. xdist first gives each worker a contiguous share of equal
+    length."""
     waiting: dict[str, list[pytest.Item]] = {name: [] for name in WAITING}
     others: list[pytest.Item] = []
     for item in items:

@@ -7,11 +7,11 @@ import os
 from hypothesis import settings
 
 QUICK = 30
-"""Percent of a property's examples that are drawn each time."""
+"""Percent of a property's examples that are drawn without ``--thorough``."""
 
 
 def load_profile(*, thorough: bool) -> None:
-    """Set what properties get that do not use ``examples``. In CI, Hypothesis draws the same
+    """Set the default for properties that do not use ``examples``. In CI, Hypothesis draws the same
     examples in every run."""
     count = 100 if thorough else QUICK
     settings.register_profile("here", deadline=None, max_examples=count)

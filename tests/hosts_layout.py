@@ -29,7 +29,7 @@ IOMMU = {"8086": "dmar0", "1022": "ivhd0"}
 """The first entry of /sys/class/iommu by the vendor of the host bridge."""
 
 UNKNOWN_ID = "ffff"
-"""Stands for an id that a host's source lacks; PCI reads so if no device answers."""
+"""Stands for an id that a host's source lacks; PCI reads return it if no device answers."""
 
 
 def hosts() -> dict[str, dict[str, Any]]:

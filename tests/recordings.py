@@ -29,7 +29,7 @@ SERIES = {
     SeriesKey(CARD, "load"): 91.0, SeriesKey(CARD, "vram"): 9216.0,
     SeriesKey(GUEST, "cpu"): 63.0, SeriesKey(GUEST, "wait"): 3.0, SeriesKey(GUEST, "wait.2"): 3.0,
 }  # fmt: skip
-"""What each series is at the end. A minute before, it is one less, and so on down to zero."""
+"""The value of each series at the end. A minute earlier it is one less, and so on down to zero."""
 
 EVENTS = (
     StoredEvent(600.0, GUEST_NAME, "started", "done"),

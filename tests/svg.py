@@ -14,14 +14,15 @@ _SIGN = re.compile(r"&#?\w+;|.")
 
 
 def with_own_fonts(svg: str) -> str:
-    """The picture without fonts from an external server, with every word in its own cells."""
+    """The picture without fonts from an external server, and with every word placed in its own
+    cells."""
     svg = re.sub(r"@font-face\s*{[^}]*}", "", svg)
     return _TEXT.sub(_words, svg).replace("Fira Code", "DejaVu Sans Mono")
 
 
 def _words(match: re.Match[str]) -> str:
-    """A text in pieces, apart where it has two blanks or more. A browser stretches a text to its
-    length, and blanks by another share than signs of another font, such as braille."""
+    """A text, split wherever it has two or more blanks. A browser stretches a text to its length,
+    but stretches blanks differently from characters of another font, such as braille."""
     return "".join(_pieces(*match.groups()))
 
 
@@ -41,8 +42,8 @@ def _pieces(before: str, x: str, middle: str, length: str, after: str, text: str
 
 
 def moving(frames: Sequence[tuple[str, float]]) -> str:
-    """Pictures of one size shown in turn, each for some seconds, and again from the beginning.
-    Who asked for less motion sees the first."""
+    """Pictures of one size shown in turn, each for some seconds, and again from the beginning. A
+    user who asked for reduced motion sees the first."""
     root = _ROOT.search(frames[0][0])
     assert root is not None
     width, height = root.groups()

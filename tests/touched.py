@@ -53,7 +53,7 @@ class Fifo:
 
 class Terminal:
     """The slave of a pseudo terminal; ``place`` is its character device, created by the kernel.
-    After it was opened and closed, its master reads EIO (pty(7))."""
+    After it has been opened and closed, its master reads EIO (pty(7))."""
 
     def __init__(self) -> None:
         self._master = os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)

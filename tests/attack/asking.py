@@ -18,8 +18,8 @@ until read -r -t 0.2 word; do [ $? -gt 128 ] || exit 1; done
 stty echo; printf 'thanks, pid %s\\n' $$ >&2
 echo '{{"id": "first"}}'
 """
-"""Asks for a password on the terminal, as sudo does. A shell that is interrupted right before
-read(2) runs its trap after it, so it reads for a moment at a time."""
+"""Asks for a password on the terminal, as sudo does. If a signal comes right before read(2), the
+shell runs its trap only after read(2) returns, so each read times out after a moment."""
 
 
 class AskingMover(FakeMover):

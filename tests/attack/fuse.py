@@ -1,6 +1,7 @@
 """A file system in user space that answers until it is told to be silent.
 
-It speaks to /dev/fuse itself (include/uapi/linux/fuse.h). Its end frees whoever waits for it.
+It speaks to /dev/fuse itself (include/uapi/linux/fuse.h). When it ends, no process waits for it any
+longer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Self
 
 LOOKUP, GETATTR, OPEN, READ, RELEASE, FLUSH, INIT, OPENDIR = 1, 3, 14, 15, 18, 25, 26, 27
 _FORGOTTEN = frozenset({2, 36, 42})
-"""FORGET, INTERRUPT, BATCH_FORGET: they want no answer."""
+"""FORGET, INTERRUPT, BATCH_FORGET: they get no reply."""
 
 _HEADER = struct.Struct("<IIQQIIII")
 _ROOT, _FILE = 1, 2
@@ -27,7 +28,7 @@ _NOSUID_NODEV, _DETACH = 6, 2
 
 
 class Silent:
-    """One file, ``file``, in a folder; everybody may use it. Needs root."""
+    """One file, ``file``, in a folder that every user may access. Needs root."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,7 +38,7 @@ class Silent:
         self._silent = self._fails = False
         self._begun = threading.Event()
         self.waited_for = threading.Event()
-        """Set once somebody has asked in vain."""
+        """Set once a request has gone unanswered."""
         options = f"fd={self._device},rootmode=40000,user_id=0,group_id=0,allow_other"
         if _LIBC.mount(b"silent", bytes(folder), b"fuse", _NOSUID_NODEV, options.encode()):
             os.close(self._device)
@@ -65,7 +66,7 @@ class Silent:
         self._fails = True
 
     def detach(self) -> None:
-        """Unmount it lazily (umount2(2)): whoever has the file open keeps it."""
+        """Unmount it lazily (umount2(2)): a process that has the file open keeps it."""
         _LIBC.umount2(bytes(self.folder), _DETACH)
 
     def _serve(self) -> None:
@@ -75,7 +76,7 @@ class Silent:
         while self._end not in dict(poller.poll()):
             try:
                 request = os.read(self._device, SIZE)
-            except OSError:  # unmounted, and nobody has a file of it any more
+            except OSError:  # unmounted, and no process has a file of it open
                 return
             self._answer(request)
 
@@ -83,7 +84,7 @@ class Silent:
         _, code, unique, node, *_ = _HEADER.unpack_from(request)
         if code in _FORGOTTEN:
             return
-        if self._silent and code not in (FLUSH, RELEASE):  # whoever has a file open can end
+        if self._silent and code not in (FLUSH, RELEASE):  # a process with an open file can exit
             self.waited_for.set()
             return
         error, body = 0, b""
@@ -101,7 +102,7 @@ class Silent:
             body = bytes(4096)
         else:
             error = -38  # ENOSYS
-        with contextlib.suppress(OSError):  # whoever asked has gone
+        with contextlib.suppress(OSError):  # the process that asked has gone
             os.write(self._device, struct.pack("<IiQ", 16 + len(body), error, unique) + body)
         if code == INIT:
             self._begun.set()

@@ -1,6 +1,6 @@
-"""A card whose node is /dev/full and whose sound is /dev/zero, and processes that have them.
+"""A card whose node is /dev/full and whose sound device is /dev/zero, and processes that hold them.
 
-``HOLD`` is a program that takes a card in an odd way: its functions are the ways.
+``HOLD`` is a program that holds a card in an unusual way; each of its functions is one such way.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ globals()[sys.argv[1]](*sys.argv[2:])
 
 @contextmanager
 def holding(*words: str, by: Sequence[str] = (), **options: Any) -> Iterator[int]:
-    """The pid of a process that does what ``words`` say, a way of ``HOLD``, started ``by``
-    another program."""
+    """The pid of a process that runs a function of ``HOLD``: ``words`` are its name and arguments.
+    ``by`` is the program that starts it, if any."""
     command = [*by, sys.executable, "-I", "-S", "-c", HOLD, *words]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
@@ -115,7 +115,7 @@ def holding(*words: str, by: Sequence[str] = (), **options: Any) -> Iterator[int
 
 
 def asked_in(*prepare: str, user: int = 0, by: Sequence[str] = ("unshare", "--mount")) -> Any:
-    """What is found in a mount namespace that these commands have changed, as a user."""
+    """What the scan finds as ``user`` in a mount namespace that these commands have changed."""
     python = ordinary_python() if user else sys.executable
     ask = [python, "-c", ASK]
     if user:
@@ -144,6 +144,6 @@ def ordinary_python() -> str:
 
 
 def _may_run(program: str) -> bool:
-    """Whether everybody may go to where a program lies."""
+    """Whether every user may reach a program and run it."""
     path = Path(os.path.realpath(program))
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))

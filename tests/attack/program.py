@@ -19,7 +19,7 @@ FOR_EVER = 600.0
 
 
 def changed(where: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-    """Put something in the place of ``module:Class.method``."""
+    """Replace ``module:Class.method`` by what ``change`` makes of it."""
     module, _, path = where.partition(":")
     *classes, method = path.split(".")
     owner: Any = import_module(module)
@@ -66,7 +66,7 @@ def feed_that_fails(feed: Callable[[InputParser, str], Any]) -> Callable[[InputP
 def main(what: str, *arguments: str) -> int:
     """Run it."""
     if what == "asking":
-        from tests.attack.asking import asking  # slow to import, and for this alone
+        from tests.attack.asking import asking  # slow to import, and only needed here
 
         return asking()
     if what == "killed-at":

@@ -1,8 +1,7 @@
-"""An ordinary user beside root, with sudo and doas that let them do what a careless
-administrator allows.
+"""An ordinary user next to root, with sudo and doas as a careless administrator configures them.
 
-Each command runs in a mount namespace of its own: /etc is a copy, /run is empty, the user's
-home and root's are folders of the test. Nothing of this machine is changed.
+Each command runs in a mount namespace of its own: /etc is a copy, /run is empty, the user's home
+and root's are folders of the test. Nothing on this machine is changed.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ USER, UID = "player", 1234
 HOME, ROOTS_HOME, *_ = (
     place for place in map(Path, ("/srv", "/media", "/mnt")) if not ROOT.is_relative_to(place)
 )
-"""The user's home in the sandbox, and root's by its passwd(5): not where this checkout is."""
+"""The homes of the user and of root in the sandbox's passwd(5). This checkout is below neither."""
 
 SUDOERS = f"""
 Defaults env_reset, !secure_path
@@ -40,7 +39,7 @@ TIMEOUT_S = 120
 
 
 class Sandbox:
-    """``folder`` holds what the sandbox shows in the place of this machine's own."""
+    """``folder`` holds what the sandbox mounts over this machine's own files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -67,7 +66,7 @@ class Sandbox:
         (etc / "sudoers").chmod(0o440)
         (etc / "doas.conf").write_text(DOAS)
         (etc / "doas.conf").chmod(0o400)
-        for service in ("sudo", "doas"):  # whatever the machine asks for, no password is known
+        for service in ("sudo", "doas"):  # whatever this machine asks for, nobody has a password
             (etc / "pam.d" / service).write_text(
                 "".join(f"{kind} sufficient pam_permit.so\n" for kind in _KINDS)
             )
@@ -80,8 +79,8 @@ class Sandbox:
         before: str = "",
         shell: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command as ``user``. ``before`` is a script of root's that runs first, and
-        ``shell`` one of the user's, whose process the command then takes over."""
+        """Run a command as ``user``. ``before`` is a script that root runs first; ``shell`` is one
+        that the user's shell runs before it execs the command."""
         who = UID if user == USER else 0
         as_user = ["setpriv", f"--reuid={who}", f"--regid={who}", "--clear-groups"]
         surroundings = {"PATH": "/usr/bin:/bin", "HOME": str(HOME if who else ROOTS_HOME)}
@@ -105,8 +104,8 @@ class Sandbox:
 
 
 def _opened(folder: Path) -> str:
-    """A script that lets an ordinary user reach the interpreter and this checkout, where they
-    lie below a folder that is closed to others, as root's home is."""
+    """A script that lets an ordinary user reach the interpreter and this checkout, even below a
+    folder that is closed to others, such as root's home."""
     kept: dict[Path, Path] = {}
     closed: set[Path] = set()
     for number, place in enumerate((Path(sys.base_prefix).resolve(), ROOT)):

@@ -1,4 +1,4 @@
-"""Terminals for attacks: what a program leaves of one, and one that is as large as it claims."""
+"""Terminals for attacks: a program on one, and whether it restores what it changed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _COLOURS = re.compile(rb"\x1b\[([\d;]*)m")
 _KITTY = re.compile(rb"\x1b\[([<>])\d*u")
 
 AT_FIRST = {"7": "h", "25": "h"}
-"""Private modes that a terminal begins with, if they are on: wrapping, and the cursor."""
+"""The private modes that are on in a new terminal: wrapping and the cursor."""
 
 
 NO_STATE = "/proc/vfiotop"
-"""A folder for the state that nobody can make, not even root, who would not use one of /tmp."""
+"""A state folder that nobody can create, not even root, who would refuse one in /tmp."""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -41,22 +41,22 @@ def opened(
     env: Mapping[str, str] | None = None,
     rate: float | None = None,
 ) -> Terminal:
-    """The program without core files."""
+    """Start the program, without core dumps."""
     return Terminal(["prlimit", "--core=0", *command], env or environment(), rate=rate)
 
 
 def ready(terminal: Terminal) -> None:
-    """Wait until the overview is there, with the guests: before that, more keys do something."""
+    """Wait until the overview shows the guests. Before that, more keys have an effect."""
     terminal.until(lambda text: "? help" in text and "Waiting for libvirt" not in text)
 
 
 def attributes(terminal: Terminal) -> list[object]:
-    """Those of the terminal's line (termios(3)); those of a pty are one on both ends."""
+    """The terminal's attributes (termios(3)); both ends of a pty share them."""
     return termios.tcgetattr(terminal._pty)
 
 
 def reads_lines(terminal: Terminal) -> bool:
-    """Whether what is typed is echoed, and read a line at a time."""
+    """Whether the terminal echoes input, and reads it a line at a time."""
     wanted = termios.ICANON | termios.ECHO | termios.ISIG
     flags = attributes(terminal)[3]
     assert isinstance(flags, int)
@@ -64,8 +64,8 @@ def reads_lines(terminal: Terminal) -> bool:
 
 
 def left_over(output: bytes) -> dict[str, str]:
-    """What the program has changed on the terminal by all that it has written, and not changed
-    back: private modes, key modes of kitty's, colours."""
+    """What the program's output has changed on the terminal and not restored: private modes,
+    kitty's keyboard modes, colours."""
     modes: dict[str, str] = {}
     for names, letter in _MODE.findall(output):
         for name in names.decode().split(";"):
@@ -88,7 +88,7 @@ def given_back(terminal: Terminal, before: list[object]) -> bool:
 
 
 def drawn_since(terminal: Terminal, since: float) -> str:
-    """What a terminal shows that knows nothing of what was written before."""
+    """What a terminal shows that has received only the output after ``since``."""
     screen = pyte.Screen(*terminal._size)
     stream = pyte.ByteStream(screen)
     for piece in terminal.pieces(since):
@@ -101,7 +101,7 @@ def send(terminal: Terminal, number: int) -> None:
 
 
 def ended_by(terminal: Terminal, number: int) -> bool:
-    """Wait for the end; whether it was this signal."""
+    """Wait for the program to end; returns whether this signal ended it."""
     return terminal.end() == -number
 
 

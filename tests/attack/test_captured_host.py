@@ -1,7 +1,7 @@
-"""Captured hosts that somebody made to do harm, shown by the real program.
+"""Malicious captured hosts, shown by the real program.
 
-What is outside of one, a file as much as a device, is neither opened nor told; what was
-opened is shown by traps (``tests.touched``) and, where there is strace, by every system call.
+What is outside of one, a file or a device, is neither opened nor shown. Traps (``tests.touched``)
+and, where there is strace, all system calls show what was opened.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ COMMANDS = [
 
 
 HANGS = 120.0
-"""Seconds after which a program that should have ended never will."""
+"""Seconds after which a program that should have ended is taken to hang."""
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def ended(running: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
 
 
 def shown(root: Path, command: tuple[str, ...], before: tuple[str, ...] = ()) -> str:
-    """What it shows of a captured host. It ends as it should, whatever that is."""
+    """What the program shows of a captured host. It exits normally, whatever the host is."""
     result = vfiotop("--root", root, *command, home=root.parent, before=before)
     assert result.returncode in (0, 1), result.stderr
     assert "Traceback" not in result.stderr
@@ -187,7 +187,7 @@ def test_no_link_tells_what_is_outside(
 
 @pytest.mark.parametrize("place", ["sys", "sys/bus", "sys/bus/pci", "sys/bus/pci/devices"])
 def test_no_folder_on_the_way_leads_out(root: Path, tmp_path: Path, place: str) -> None:
-    """Another captured host lies beside; of it is shown nothing."""
+    """There is another captured host next to it, of which nothing is shown."""
     (root / place).rename(tmp_path / "beside")
     (root / place).symlink_to("../" * (place.count("/") + 1) + "beside")
     result = vfiotop("--root", root, "status", "--json", home=tmp_path)
@@ -206,7 +206,8 @@ def test_no_fifo_and_no_device_is_opened(
             place.unlink(missing_ok=True)
             traps[str(place)] = Fifo(place)
             stack.callback(traps[str(place)].close)
-        # The other card leads to a device by links, absolute ones and such as climb.
+        # The attributes of the other card are links to a device: absolute ones, and ones that
+        # climb.
         other = root / f"sys/devices/pci{OTHER[:7]}" / OTHER
         for n, attribute in enumerate(ATTRIBUTES):
             if attribute not in ("class", "iommu_group"):
@@ -220,7 +221,7 @@ def test_no_fifo_and_no_device_is_opened(
         assert [place for place, trap in traps.items() if trap.touched()] == []
         for trap in (terminal, *traps.values()):
             spring(trap)
-            assert trap.touched()  # else the above would prove nothing
+            assert trap.touched()  # otherwise the above would prove nothing
 
 
 def test_sockets_sparse_files_and_loops(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +267,7 @@ def test_more_devices_than_any_host_has(root: Path) -> None:
 
 
 def _strace_works() -> bool:
-    """Whether it is there, and may be used: a container may forbid ptrace(2)."""
+    """Whether strace is installed and works: a container may forbid ptrace(2)."""
     try:
         tried = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True)  # noqa: PLW1510
     except OSError:
@@ -280,7 +281,7 @@ _CALL = re.compile(r"^\d+ +(\w+)\((.*)\) += (-?\d+)(?:<(.*?)>(?:\(deleted\))?)?(
 
 
 def calls(root: Path, command: tuple[str, ...]) -> list[tuple[str, str, int, str]]:
-    """The calls on files that bear on ``root``: name, arguments, result, what was opened."""
+    """The calls on files below ``root``: name, arguments, result, what was opened."""
     log = root.parent / "calls"
     trace = ("strace", "-f", "-qq", "-y", "-s", "4096", "-e", "trace=%file,openat2", "-o", str(log))
     result = vfiotop("--root", root, *command, home=root.parent / "home", before=trace)
@@ -291,7 +292,7 @@ def calls(root: Path, command: tuple[str, ...]) -> list[tuple[str, str, int, str
 
 
 def nodes(root: Path) -> None:
-    """All that is read becomes a device or a FIFO; the devices of root's own making."""
+    """Replace all that is read by FIFOs and, as root, by device nodes."""
     kinds = [(stat.S_IFCHR, os.makedev(1, 3)), (stat.S_IFCHR, os.makedev(10, 130)),
              (stat.S_IFBLK, os.makedev(7, 0)), (stat.S_IFIFO, 0)]  # fmt: skip
     places = [card(root) / attribute for attribute in ATTRIBUTES if attribute != "class"]

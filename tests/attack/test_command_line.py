@@ -113,7 +113,7 @@ def test_all_streams_are_closed(env: dict[str, str], command: str, code: int) ->
 def test_no_file_gets_the_descriptor_of_a_stream(
     env: dict[str, str], tmp_path: Path, closed: str
 ) -> None:
-    """The configuration is opened first: it would become stdout, and be written to."""
+    """The configuration is opened first: it would become stdout, and output would go to it."""
     seen = tmp_path / "seen"
     (tmp_path / "sitecustomize.py").write_text(
         "import atexit, os\n"
@@ -538,7 +538,7 @@ def test_no_thread_may_start(env: dict[str, str], command: Sequence[str]) -> Non
         assert "ulimit -u" in complaint(done.stderr)
     elif command[0] in ("status", "doctor"):
         assert b"no more processes or threads can be started" in done.stdout
-    if command[0] == "recover":  # that nothing can be seen is not that nothing is there
+    if command[0] == "recover":  # seeing nothing does not mean that nothing is there
         assert done.returncode == 1
 
 

@@ -1,5 +1,5 @@
-"""A program in ``on_event`` that starts others without end, in a control group with a limit on
-tasks, as systemd makes one for the service of the watch."""
+"""A fork bomb in ``on_event``, in a control group with a limit on tasks, as systemd makes one for
+the service of the watch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.attack.sandbox import HOME, ROOT, UID, Sandbox, sandbox
 __all__ = ["sandbox"]
 
 LIMIT = 40
-"""Tasks of the service, and of a program beside it."""
+"""The task limit of the service, and of a program in a scope of its own."""
 
 BOMB = """
 import os, signal, sys
@@ -62,11 +62,11 @@ shift
 echo $$ >@GROUP@/cgroup.procs
 exec "$@"
 """
-"""In place of systemd's, which needs systemd: the control group is as real."""
+"""Stands in for systemd-run, which needs systemd. The control group is real."""
 
 
 class Groups:
-    """Control groups of the test, in the hierarchy that limits tasks (cgroups(7))."""
+    """The test's control groups, in the hierarchy that limits tasks (cgroups(7))."""
 
     def __init__(self, name: str) -> None:
         old = Path("/sys/fs/cgroup/pids")
@@ -82,7 +82,7 @@ class Groups:
         return made
 
     def remove(self) -> None:
-        """End all that is in them, and remove them."""
+        """Kill all processes in them, and remove them."""
         for group in self._made:
             while pids := (group / "cgroup.procs").read_text().split():
                 for pid in pids:
@@ -103,7 +103,7 @@ def groups() -> Iterator[Groups]:
 def test_a_fork_bomb_does_not_keep_the_watch_from_a_swap(
     sandbox: Sandbox, groups: Groups, tmp_path: Path, systemd: bool
 ) -> None:
-    """Without systemd there is no limit of a service; here there is one, so that it is seen to be
+    """Without systemd a service has no limit. Here it has one, so that the test can see it
     reached."""
     if not shutil.which("systemd-run"):
         pytest.skip("there is no systemd-run to put a stand-in in the place of")

@@ -1,4 +1,5 @@
-"""Who hides from the scan for holders, who keeps it, and who is taken for ours."""
+"""Which processes hide from the scan for holders, which ones hold it up, and which are taken for
+ours."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ READER = command(DRIVER, JOURNAL, None, [CARD])
 
 
 def found_of(pid: int) -> tuple[list[tuple[str, str]], list[UninspectedProcess]]:
-    """What the scan says of a process: what it has, and what is not known of it."""
+    """What the scan says about a process: what it holds, and what is not known about it."""
     seen = holders_of_nodes(NODES)
     held = sorted((each.address, each.what) for each in seen.holders if each.pid == pid)
     return held, [each for each in seen.examples if each.pid == pid]
@@ -99,7 +100,7 @@ def test_a_pid_namespace(own_proc: str) -> None:
 
 @root_only
 def test_root_without_the_right_to_look() -> None:
-    """As in a container: it may be root, and look into nobody who has more rights."""
+    """As in a container: root there may inspect no process with more capabilities."""
     seen = asked_in(by=("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"))
     assert seen["uninspected"] > 0
     assert "on the host itself" in seen["fix"]
@@ -120,7 +121,7 @@ def test_an_ordinary_user_reads_whom_he_cannot_see() -> None:
 
 
 def verdict(seen: dict[str, object]) -> str:
-    """Of the check, where nobody was found."""
+    """The verdict of the check if no holder was found."""
     reading = holders(seen)
     return rule.check(
         CARD, [CARD], Holders((), reading.uninspected, reading.examples, reading.unlisted_reason)
@@ -153,7 +154,7 @@ def test_threads_that_have_what_their_process_has_not(way: str) -> None:
 @pytest.mark.parametrize("unmounted", [False, True])
 @pytest.mark.parametrize("kind", ["tmpfs", "overlay"])
 def test_a_node_of_a_container(tmp_path: Path, kind: str, unmounted: bool, way: str) -> None:
-    """Its number counts, on whatever file system, also on one that is mounted nowhere any more."""
+    """Its number counts, on any file system, even on one that is no longer mounted anywhere."""
     place = tmp_path / "dev"
     options = ""
     for name in ("dev", "lower", "upper", "work"):
@@ -186,7 +187,7 @@ def test_a_node_of_a_container(tmp_path: Path, kind: str, unmounted: bool, way: 
     assert doubts == []
 
 
-# --- who keeps the scan -----------------------------------------------------------
+# --- who holds up the scan --------------------------------------------------------
 
 
 @contextmanager
@@ -213,7 +214,7 @@ def test_a_file_of_a_server_that_is_silent(tmp_path: Path, way: str, unmounted: 
 @pytest.mark.parametrize("way", ["opened", "mapped"])
 @pytest.mark.parametrize("unmounted", [False, True])
 def test_a_silent_file_that_calls_itself_a_node(tmp_path: Path, way: str, unmounted: bool) -> None:
-    """Below the /dev of another mount namespace, where it has the name of any node."""
+    """It is below the /dev of another mount namespace, as a node would be."""
     place = tmp_path / "dev"
     place.mkdir()
     inside = f'mount --rbind {tmp_path} /mnt && mount --rbind /mnt/dev /dev && exec "$@"'
@@ -231,7 +232,7 @@ def test_a_silent_file_that_calls_itself_a_node(tmp_path: Path, way: str, unmoun
 @needs_fuse
 @pytest.mark.parametrize("unmounted", [False, True])
 def test_the_scan_for_drm_clients_is_not_kept_either(tmp_path: Path, unmounted: bool) -> None:
-    """A thread of the program itself looks for these: it would keep the program's end."""
+    """A thread of the program itself looks for these: if it hung, the program could not end."""
     place = tmp_path / "dev"
     place.mkdir()
     inside = f'mount --rbind {tmp_path} /mnt && mount --rbind /mnt/dev /dev && exec "$@"'
@@ -247,7 +248,7 @@ def test_the_scan_for_drm_clients_is_not_kept_either(tmp_path: Path, unmounted: 
 
 @needs_fuse
 def test_a_process_that_keeps_the_scan_is_named_and_left_out(tmp_path: Path) -> None:
-    """Whatever it is that keeps it: here the folder of its open files."""
+    """Whatever holds it up: here it is the folder of the process's open files."""
     made = made_proc(tmp_path, 7, 8, 9)
     with silent(tmp_path / "proc/8/fd") as server:
         server.silence()
@@ -258,7 +259,7 @@ def test_a_process_that_keeps_the_scan_is_named_and_left_out(tmp_path: Path) -> 
         before = len(scanner._abandoned)
         again = holders_of_nodes(NODES, tmp_path, silent=2)
         assert again == seen
-        assert len(scanner._abandoned) == before <= 1  # nobody waits for it again
+        assert len(scanner._abandoned) == before <= 1  # no second thread waits for it
     assert made
     wait_until_nobody_is_left()
 
@@ -296,7 +297,7 @@ def test_whoever_waits_for_the_scan_can_be_ended(tmp_path: Path) -> None:
 
 
 def made_proc(root: Path, *pids: int) -> Path:
-    """Processes that have the card open, and their folder."""
+    """Make processes that have the card open; returns their folder."""
     for pid in pids:
         process = root / f"proc/{pid}"
         (process / "fd").mkdir(parents=True)
@@ -307,7 +308,7 @@ def made_proc(root: Path, *pids: int) -> Path:
 
 
 def wait_until_nobody_is_left() -> None:
-    """The servers have ended, so that whoever waited for them ends too."""
+    """The servers have ended, so the threads that waited for them end, too."""
     deadline = time.monotonic() + 60
     while scanner._abandoned_positions():
         assert time.monotonic() < deadline
@@ -319,7 +320,7 @@ def wait_until_nobody_is_left() -> None:
 
 @pytest.mark.thorough  # the 50,000 open files stand for it
 def test_a_process_with_65_000_mappings_of_a_long_path(tmp_path: Path) -> None:
-    """Its file of maps has some 250 MB; what ordinary processes have is far less."""
+    """Its /proc/PID/maps has some 250 MB; that of an ordinary process is far smaller."""
     folder = tmp_path
     descriptor = os.open(tmp_path, os.O_RDONLY)
     while len(str(folder)) < 3900:
@@ -395,7 +396,7 @@ def test_every_error_is_a_line(tmp_path: Path) -> None:
 
 @needs_fuse
 def test_an_error_of_a_device(tmp_path: Path) -> None:
-    """EIO, as a broken disk gives it, of what is open on a file system that is asked."""
+    """A file that is open on a local file system returns EIO, as on a broken disk."""
     made_proc(tmp_path, 4)
     (tmp_path / "mnt").mkdir()
     with silent(tmp_path / "mnt") as server:
@@ -413,7 +414,7 @@ def test_an_error_of_a_device(tmp_path: Path) -> None:
 
 
 def test_a_process_that_does_not_end(tmp_path: Path) -> None:
-    """One without memory any more that has files still: its driver may not let it go."""
+    """It has no memory any more, but still has open files: a driver may keep it from exiting."""
     made_proc(tmp_path, 7)
     (tmp_path / "proc/7/maps").unlink()
     seen = holders_of_nodes(NODES, tmp_path)

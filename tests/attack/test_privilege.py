@@ -1,4 +1,4 @@
-"""An ordinary user who may have cards moved through sudo or doas, and tries for more."""
+"""An ordinary user who may move cards through sudo or doas, and tries to do more."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_nothing_of_the_user_runs_as_root(sandbox: Sandbox, tool: list[str]) -> 
 def test_the_same_attack_works_on_a_program_that_takes_it_all(
     sandbox: Sandbox, tool: list[str]
 ) -> None:
-    """The sandbox is as careless as it says: else the test above proves nothing."""
+    """The sandbox is as careless as it says: otherwise the test above would prove nothing."""
     env = plant(sandbox)
     sandbox.run(*tool, "--", sys.executable, "-c", "pass", env=env)
     assert seen(sandbox) == "0"
@@ -106,7 +106,8 @@ def test_the_same_attack_works_on_a_program_that_takes_it_all(
 
 @TOOLS
 def test_the_command_itself_runs_none_of_it_either(sandbox: Sandbox, tool: list[str]) -> None:
-    """The launcher that make setup writes: the whole program as root, with the user's all."""
+    """The launcher that make setup writes: the whole program as root, with everything of the
+    user's."""
     launcher = ROOT / ".venv" / "bin" / "vfiotop"
     before = files_below(sandbox.home)
     env = plant(sandbox)
@@ -198,7 +199,7 @@ def test_it_is_not_the_first_to_be_killed_when_memory_ends(
 
 
 def test_root_leaves_no_compiled_files_in_a_users_checkout(sandbox: Sandbox) -> None:
-    """But for the two that are loaded before it is known who runs them."""
+    """Except for the two that are loaded before it is known who runs them."""
     copy = sandbox.home / "checkout"
     for package in ("tui", "widgets"):
         shutil.copytree(ROOT / package, copy / package, ignore=ignore_patterns("__pycache__"))
@@ -251,7 +252,7 @@ def test_links_in_a_users_folders_lead_root_nowhere(sandbox: Sandbox) -> None:
 INTERRUPTED = replace(
     ENTRY, address=ABSENT, runner=Process(1, 2), origins=(Origin(ABSENT, "nvidia", None),)
 )
-"""A swap of a card that has left the bus since."""
+"""A swap of a card that has since left the bus."""
 
 
 def journal(sandbox: Sandbox, text: str) -> Path:

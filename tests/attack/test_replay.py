@@ -130,7 +130,7 @@ def test_a_history_inside_an_archive_is_bounded_as_well(tmp_path: Path) -> None:
 
 
 def test_words_of_a_recording_cannot_act_on_the_terminal(tmp_path: Path) -> None:
-    """The screen opens on it and the terminal gets nothing of theirs but letters."""
+    """The screen opens on it, and the terminal gets their letters, but no control characters."""
     events = (
         StoredEvent(1795.0, "win\x1b[2J11", "\x1b]0;owned\x07 \x9b31m started\u202e", "warn"),
         StoredEvent(1796.0, "x" * 2000, "y" * 2000, "failed", fix="\x1bc" * 900),

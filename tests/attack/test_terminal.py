@@ -88,7 +88,7 @@ def test_ctrl_c_ends_the_program_at_any_moment_of_its_start(moment: str) -> None
             ready(terminal)
             terminal.press("q")
         ended = terminal.end()
-        # In the last moment of all it may have ended already.
+        # At the very last moment it may have ended already.
         assert ended == -signal.SIGINT or (ended == 0 and moment.endswith("on_unmount"))
         assert given_back(terminal, before)
         assert "Traceback" not in terminal.output().decode()
@@ -156,8 +156,8 @@ def test_the_screen_is_complete_after_sigcont(stopped: bool) -> None:
 
 
 def until(terminal: Terminal, seen: object) -> None:
-    """Check again whenever something was written since before the last check. Fails if that never
-    ends."""
+    """Wait until ``seen`` holds; checks again whenever something has been written since before the
+    last check. Fails if the program writes on and on."""
     assert callable(seen)
     end = time.monotonic() + FOREVER_S
     while time.monotonic() < end:
@@ -233,7 +233,7 @@ def test_in_the_background_the_terminal_is_left_alone(shell: Terminal) -> None:
     ready(shell)
     pid = child_of(shell.process.pid)
     at = stopped(shell, lambda: os.kill(pid, signal.SIGSTOP))
-    # Onto a line of its own: the answer to the screen's last question comes to the shell.
+    # On a line of its own: the terminal's answer to the screen's last query goes to the shell.
     at = stopped(shell, lambda: shell.press("\nbg\n"))
     command(shell, "stty -a", " echo ")
     assert b"1049" not in shell.output(at)
@@ -245,8 +245,8 @@ def test_in_the_background_the_terminal_is_left_alone(shell: Terminal) -> None:
 
 
 def stopped(shell: Terminal, act: Callable[[], object]) -> float:
-    """Do something, wait until the shell reports that its job has stopped, and return when it was
-    done."""
+    """Do something, wait until the shell reports that its job has stopped, and return the time at
+    which it was done."""
     at = time.monotonic()
     act()
     until(shell, lambda: b"Stopped" in shell.output(at))
@@ -267,7 +267,7 @@ def asked() -> Iterator[Terminal]:
     with opened((*CHANGED, "asking")) as terminal:
         ready(terminal)
         terminal.press("b")
-        # The frame offers the key once all of the plan was on the screen.
+        # The frame offers the key once all of the plan has been on the screen.
         terminal.until(
             lambda text: re.search("╰─ nothing has been .* y bind now ", text) is not None
         )
@@ -416,7 +416,7 @@ def test_any_terminal_size_is_drawn(screen: Terminal, columns: int, rows: int) -
 
 
 def test_a_key_held_down_does_not_delay_quitting(screen: Terminal) -> None:
-    """Tab at 100 a second for 5 seconds, faster than the application takes them."""
+    """The Tabs of 5 seconds at 100 a second, which pile up while the program is stopped."""
     send(screen, signal.SIGSTOP)
     typed(screen, b"\t" * 500 + b"q")
     send(screen, signal.SIGCONT)
@@ -448,8 +448,8 @@ NOBODY = 61_234
 
 
 def without_threads(processes: int) -> list[str]:
-    """The program as somebody who may have so many processes. As root it keeps the right to read
-    files, for the interpreter may be in root's home."""
+    """A command that runs the program as a user who may have only so many processes. If root starts
+    it, it keeps the capability to read all files: the interpreter may be in root's home."""
     limit = ["prlimit", f"--nproc={processes}"]
     if os.geteuid() != 0:
         return limit

@@ -1,5 +1,5 @@
-"""USB devices that are made to do harm: a device chooses its own names, serial and functions, and
-a captured host may have anything in their place."""
+"""Malicious USB devices: a device chooses its own names, serial and functions, and a captured host
+may have anything in their place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HOSTILE = (
     b"[bold red]x[/][@click=app.quit]y[/]", b"$(id) `id` ; rm -rf ~ #", b"\xff\xfe\xed\xa0\x80",
     "\u202eevil\u200b\u2066".encode(), b"A" * 10_240, b"", b" ", b"\\x41", "Кеуbоаrd".encode(),
 )  # fmt: skip
-"""Names and serials that a device, or who made a captured host, may choose."""
+"""Names and serials that a device, or the maker of a captured host, may choose."""
 
 
 def plugged(root: Path) -> Path:
@@ -89,7 +89,7 @@ def test_no_fifo_and_no_device_is_opened(root: Path, terminal: Terminal) -> None
         assert [trap.place for trap in left if trap.touched()] == []
         for trap in (terminal, *left):
             spring(trap)
-            assert trap.touched()  # else the above would prove nothing
+            assert trap.touched()  # otherwise the above would prove nothing
 
 
 def test_whatever_a_device_calls_itself_is_harmless_and_told_apart(root: Path) -> None:

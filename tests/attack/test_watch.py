@@ -1,4 +1,4 @@
-"""What an ordinary user may leave for the watch, and what somebody may leave in its record for the
+"""What an ordinary user may plant for the watch, and what somebody may plant in its record for the
 screens of all users."""
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ class Bench:
             self.keys[each.key].append(each)
 
     def _large(self) -> None:
-        """Compare with the same program on the usual host, watched right before."""
+        """Compare with the same program on the usual host, measured right before."""
         for name, folder in ((USUAL, self._usual_host), (OURS, self._large_host)):
             _say(f"vfiotop for {self._seconds:g} s on the {folder.name} host")
             seen = measure.steady(subjects.vfiotop(folder), folder, self._seconds)

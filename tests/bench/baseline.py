@@ -14,7 +14,7 @@ FILE = Path(__file__).with_name("baseline.json")
 
 
 class Kept(Struct, frozen=True):
-    """A value, and what it is in: a unit, or ``x nvitop`` for a ratio."""
+    """A value and its unit, such as ``x nvitop`` for a ratio."""
 
     value: float
     unit: str

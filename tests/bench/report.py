@@ -87,8 +87,8 @@ FIGURES = (
     Figure("answer", "keys", "key to the last frame, 99th percentile", "ms"),
     Figure("rss", "steady", "memory, shared pages in full (RSS)", "MiB", digits=1),
 )
-"""What is to be reached, then what is for information. Memory is PSS, with shared pages in part,
-but for the last one."""
+"""Figures with a goal, then those for information. Memory is PSS, which counts shared pages in
+part, except in the last one."""
 
 GROUPS = tuple(dict.fromkeys(figure.group for figure in FIGURES if figure.group is not None))
 """Figures measured together, in one run of a program."""
@@ -102,7 +102,8 @@ SWAP = (
 @dataclass(frozen=True)
 class Row:
     """A figure with the medians of its programs, and ``before``, that of the last release.
-    ``reached`` and ``worse`` are ``None`` without a goal, or if a value is missing to judge."""
+    ``reached`` and ``worse`` are ``None`` without a goal, or if a value that they need is
+    missing."""
 
     figure: Figure
     medians: Mapping[str, float]

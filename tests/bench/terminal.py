@@ -54,8 +54,8 @@ class Piece(NamedTuple):
 class Terminal:
     """``command`` on a controlling terminal of its own.
 
-    ``env`` is its whole environment except TERM and COLORTERM, which are those of a terminal
-    with 24-bit colours. ``rate`` is the maximum of bytes read per second.
+    ``env`` is its whole environment except TERM and COLORTERM, which are those of a terminal with
+    24-bit colours. ``rate`` is the maximum number of bytes read per second.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Terminal:
         self.answers = True
         """Whether the terminal answers queries."""
         self.writing = threading.Lock()
-        """Held while something is written to the program, so that nothing is cut by an answer."""
+        """Held while something is written to the program, so that an answer does not split it."""
         self._ended = False
         self._came = threading.Condition()
         self._stop = threading.Event()
@@ -114,7 +114,7 @@ class Terminal:
         return b"".join(piece.data for piece in self.pieces(since))
 
     def next_piece(self, since: float, patience: float = PATIENCE) -> float:
-        """Wait for output after ``since``; returns when the first of it came."""
+        """Wait for output after ``since``; returns the time at which the first of it came."""
         return self._wait(lambda: next((p.at for p in self._pieces if p.at > since), None),
                           patience, "more output")  # fmt: skip
 
@@ -211,7 +211,7 @@ class Terminal:
     # --- what the user does ---
 
     def press(self, keys: str) -> float:
-        """Type ``keys``; returns when."""
+        """Type ``keys``; returns the time."""
         at = time.monotonic()
         with self.writing:
             os.write(self._pty, keys.encode())

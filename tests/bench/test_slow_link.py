@@ -1,5 +1,5 @@
-"""Over a slow link, keys are answered before the screen of the key before is complete, readings are
-current or marked as late, and the screen is complete in the end."""
+"""Over a slow link, a key is answered before the screen of the previous key is complete, readings
+are current or marked as late, and in the end the screen is complete."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ HELP, OVERVIEW = "─ Help ──", "─ 1 Guest GPU ·"
 
 
 def test_keys_are_answered_also_in_the_middle_of_a_screen_that_is_drawn(slow: Terminal) -> None:
-    """Each key comes while the screen of the key before is in transit, which takes seconds."""
+    """Each key comes while the screen of the previous key is in transit, which takes seconds."""
     began = slow.written
     answered(slow, "?", HELP)
     slow.quiet(0.25)

@@ -1,7 +1,7 @@
 """``python -m tests.bench.watch FOLDER``: the watch with a history, on a host laid out in FOLDER.
 
-Only root's watch keeps one. What it writes to /run and /var/lib goes to FOLDER instead, so a watch
-of this machine is left alone; with its configuration it moves no card.
+Only root's watch keeps one. What it writes to /run and /var/lib goes to FOLDER instead, so this
+machine's own watch is left alone. With its configuration it moves no card.
 """
 
 from __future__ import annotations

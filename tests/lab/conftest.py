@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _turn(item: pytest.Item) -> int:
-    """Tests of the boot come first, those that leave a wreck last."""
+    """Tests of the boot come first, those that leave an unusable card behind last."""
     if item.get_closest_marker("boots"):
         return 0
     return 2 if item.get_closest_marker("wreck") else 1
@@ -72,7 +72,7 @@ def libvirtd() -> None:
 
 @pytest.fixture(autouse=INSIDE)
 def booted(request: pytest.FixtureRequest, topology: Topology) -> None:
-    """With systemd, a machine that has booted, unless the test is one of the boot."""
+    """With systemd, wait until the machine has booted, unless the test is about the boot."""
     if topology.systemd and not BOOTED.exists() and not request.node.get_closest_marker("boots"):
         BOOTED.touch()
         wait = ["systemctl", "is-system-running", "--wait"]

@@ -105,7 +105,8 @@ class Writer:
         )
 
     def hangs(self) -> bool:
-        """Whether it waits in the kernel for a driver to release, where no signal reaches it."""
+        """Whether it waits in the kernel for a driver to release the device, where no signal
+        reaches it."""
         return waits_in("unbind_store", self._process.pid)
 
     def kill(self) -> None:

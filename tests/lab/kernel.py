@@ -30,7 +30,7 @@ META_PACKAGES = ("linux-image-amd64", "linux-headers-amd64")
 LIBVIRT = "libvirt-daemon-system"
 UNITS = Path("/lib/systemd/system")
 XZ = b"\xfd7zXZ\0"
-"""How a stream of xz begins."""
+"""The magic bytes of an xz stream."""
 
 
 class LabError(Exception):

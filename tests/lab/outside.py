@@ -1,5 +1,5 @@
-"""What holds outside the machine. ``python -m tests.lab`` names this file; nothing else collects
-it, because it boots a machine."""
+"""What must hold outside the machine. ``python -m tests.lab`` names this file; nothing else
+collects it, because it boots a machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One return of the card by the watch: what leads to it, and that it has happened once."""
+"""One return of the card by the watch: what leads to it, and that it happened exactly once."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.lab.swaps import CARD, HOST, SOUND, drivers, journal, overrides
 from tests.lab.watches import Moves, await_return, await_user, lend, memory, pending
 
 ONE_RETURN = ["nvidia"]
-"""The drivers that the kernel binds the card to meanwhile."""
+"""The drivers that the kernel binds the card to during one return."""
 
 
 def runners() -> list[int]:
-    """The processes of swaps, their writers among them, that are out of the watch's reach."""
+    """The processes of swaps, writers included, that run in a scope of their own."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -36,7 +36,7 @@ def swap() -> dict[str, Any]:
 
 
 def assert_home_once(moves: Moves) -> None:
-    """The card has come home by one swap of the watch's, and nothing is left over."""
+    """Check that one swap by the watch has returned the card, and nothing is left over."""
     end = await_return()
     until(lambda: not runners())
     assert (end["state"], end["direction"], end["by"]) == ("done", "unbind", "watch"), end
@@ -47,14 +47,14 @@ def assert_home_once(moves: Moves) -> None:
 
 
 def borrow(guest: SectorGuest) -> None:
-    """A guest runs with the card, and the watch has seen it."""
+    """Start a guest with the card, and wait until the watch has seen it."""
     lend()
     guest.start()
     await_user(guest.name)
 
 
 def ended(guest: SectorGuest) -> None:
-    """The guest has shut itself down, now or before."""
+    """Let the guest shut itself down, unless it already has."""
     if not guest.state().startswith("shut off"):
         guest.shut_down()
         guest.await_state("shut off (shutdown)")

@@ -32,7 +32,7 @@ nvml_reads_both = reads(2)
 
 
 def planned(text: str) -> bool:
-    """Whether there is a plan on the screen, and not only the word that one is being made."""
+    """Whether there is a plan on the screen, and not only the note that one is being made."""
     return "nothing has been touched yet" in text and "Checks " in text
 
 
@@ -42,7 +42,7 @@ def _may_agree(text: str) -> bool:
 
 
 def agree(screen: Terminal) -> None:
-    """Read a plan to its end, as one has to, and agree to it."""
+    """Scroll to the end of a plan, as a user must, and agree to it."""
     screen.until(lambda text: _may_agree(text) or "more line" in text)
     while not _may_agree(before := screen.text()):
         assert "more line" in before, before

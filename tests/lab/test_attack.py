@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.only("two-slots"), pytest.mark.usefixtures("whole")]
 
 
 def test_a_users_configuration_runs_nothing_as_root() -> None:
-    """The user's libvirt is a program of theirs; root asks its own, and runs the swap shown."""
+    """The user's libvirt runs a program of theirs; root asks its own, and runs the swap shown."""
     add_user("mover", "letmein", UID)
     home = Path("/run/lab/mover")
     Path("/etc/sudoers.d/mover").write_text(

@@ -1,4 +1,4 @@
-"""A capture of this host, loaded again, says what the host says."""
+"""A capture of this host, loaded again, gives the verdicts of the host."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.lab.host import PATIENCE, run
 pytestmark = pytest.mark.only("bad-acs", "usb-c")
 
 ONLY_LIVE = {"privilege", "holders", "gpu.user", "gpu.answers", "kernel.log"}
-"""What is asked of processes, of the driver and of the kernel, which no capture has."""
+"""The checks that ask processes, the driver or the kernel, which no capture has."""
 
 NAME = "gurkenkiste"
 """The name of the host while it is captured."""

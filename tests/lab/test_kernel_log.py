@@ -1,4 +1,5 @@
-"""What a real kernel says about a card is on the screen, with what to do; and who may read it."""
+"""What a real kernel says about a card is on the screen, with what to do about it; and who may read
+it."""
 
 from __future__ import annotations
 
@@ -79,7 +80,7 @@ def does_not_come_back(address: str) -> Iterator[None]:
     assert attribute(address, "reset_method") == before != "flr"
 
 
-@pytest.mark.only("no-iommu")  # one of the short ones: the kernel waits a minute for the card
+@pytest.mark.only("no-iommu")  # a short topology: the kernel waits a minute for the card
 def test_a_reset_that_fails_is_the_kernels_word(events: Terminal) -> None:
     said = len(kernel_log())
     with does_not_come_back(CARD):
@@ -87,7 +88,7 @@ def test_a_reset_that_fails_is_the_kernels_word(events: Terminal) -> None:
         until(lambda: any("after FLR; waiting" in line for line in kernel_log()[said:]))
         assert "after FLR" not in events.text()
         until(lambda: "D" not in thread_states(family(events.process.pid)).values())
-        assert not any("giving up" in line for line in kernel_log()[said:])  # locks the card still
+        assert not any("giving up" in line for line in kernel_log()[said:])  # still locks the card
         events.until(shows(f"{CARD[5:]} does not answer after FLR"))
         assert reset.wait() != 0
     (line,) = [line for line in kernel_log()[said:] if "giving up" in line]

@@ -19,10 +19,11 @@ pytestmark = [pytest.mark.only("two-slots"), pytest.mark.thorough]
 
 NAME = "busy"
 CPU = 0
-"""The only one of the lab's machine."""
+"""The only CPU of the lab's machine."""
 
 READINGS = 8
-"""Different waits that the screen shows before its picture is taken, for the graph."""
+"""The number of different waits that the screen shows before its picture is taken, for the
+graph."""
 
 ROW = re.compile(r" 0 +\d+ % .*\b0h +(\d+)!")
 """The vCPU's row: its core, which the host uses, too, and its wait in ms per second."""
@@ -72,5 +73,5 @@ def test_a_vcpu_that_shares_its_core_with_the_host_waits(screen: Terminal) -> No
         screen.until(lambda text: "vCPU 0 waited" in text)
         picture = screen.picture("vfiotop in the lab: a guest beside work of the host")
         Path(RESULTS, "lab-stutter.svg").write_text(picture, encoding="utf-8")
-    # Half of it: a reading may be about less than a second.
+    # Half of it: a reading may cover less than a second.
     assert waited_s() - before > sum(map(int, waits)) / 1e3 / 2

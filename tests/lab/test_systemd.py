@@ -1,5 +1,5 @@
 """The lab with systemd as PID 1: that its units, its logind and its libvirtd are real, and that
-what a guest does to end is what libvirt reports. What is tested with them rests on this."""
+libvirt reports how a guest really ended. Other tests rely on this."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_a_guests_ends_as_libvirt_reports_them(tmp_path: Path) -> None:
 
 
 TICKS = 5
-"""Looks at its power button after which a guest has seen it pressed."""
+"""The number of looks at its power button after which a guest has seen it pressed."""
 
 
 @pytest.mark.thorough

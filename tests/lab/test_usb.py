@@ -1,4 +1,5 @@
-"""USB devices of a real bus, lent to a running guest: what its QEMU then has, and what the host."""
+"""USB devices of a real bus, lent to a running guest: what its QEMU has then, and what the host
+has."""
 
 from __future__ import annotations
 
@@ -134,7 +135,7 @@ def test_of_two_alike_the_right_one_is_lent_and_lent_again_after_a_replug(tmp_pa
 
 
 def test_what_the_command_line_lent_is_attached_again_by_an_open_screen(tmp_path: Path) -> None:
-    """The guest's own XML says what was lent, to whoever reads it."""
+    """The guest's own XML says what was lent, to every program that reads it."""
     mouse = port_of(MOUSE)
     assert "lent to vm" in vfiotop("usb", "lend", mouse, NAME, "--yes")
     assert (guest_has(), "ua-vfiotop-usb-" in virsh("dumpxml", NAME)) == (["QEMU USB Mouse"], True)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.only("usb-c")
 
 NAME = "linux"
 BOOT_S, SLOW_S = 900.0, 300.0
-"""Time limits for its boot, and for anything while it runs: it is emulated inside of an emulated
+"""Time limits for its boot, and for anything while it runs: it is emulated inside an emulated
 machine."""
 
 

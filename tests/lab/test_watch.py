@@ -1,4 +1,4 @@
-"""The watch as its unit: a guest ends in every way that it can, and the card comes back once."""
+"""The watch as its unit: a guest ends in every possible way, and the card comes back once."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_bind_at_boot_runs_in_the_units_sandbox(tmp_path: Path) -> None:
 
 TELLER = Path("/usr/local/bin/lab-teller")
 HEARD = Path("/var/lib/lab-told")
-"""Where it writes to, as a drop-in of the unit allows."""
+"""What it writes to; a drop-in of the unit allows that."""
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +100,8 @@ def unit(teller: None) -> Iterator[None]:
 
 
 def restarted(pause_s: float) -> None:
-    """Have a new watch wait for so long before a return. The tests that share one start a guest
-    soon after each return, which it would count."""
+    """Start a new watch that waits this long before a return. Tests that shared one would start a
+    guest soon after each return, and it would count those starts."""
     configure(AFTER_STOP, f"pause = {pause_s}", f'on_event = ["{TELLER}"]')
     systemctl("restart", UNIT)
 
@@ -173,7 +173,7 @@ def test_a_guest_that_reboots_keeps_its_card(guest: SectorGuest, moves: Moves) -
     assert (drivers(), pending()) == (VFIO, None)
     guest.shut_down()
     returned_once(moves)
-    # Its reboots were no ends.
+    # Its reboots did not count as ends.
     new = told()[: len(told()) - len(before)]
     assert new == [f"“{guest.name}” has ended: the card returns to the host in 1 s"]
     status = json.loads(vfiotop("status", "--json"))

@@ -98,7 +98,7 @@ def forget() -> None:
 
 
 def found_by_screen() -> str:
-    """The driver that the display manager has found last."""
+    """The driver that the display manager found last."""
     links = [line for line in logged(SCREEN) if "/drivers/" in line]
     return links[-1].rsplit("/", 1)[1]
 

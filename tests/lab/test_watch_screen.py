@@ -1,4 +1,4 @@
-"""A return by the watch, on a screen that is open meanwhile."""
+"""A return by the watch, on a screen that is open at the time."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def test_many_returns(
     guest: SectorGuest, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """``--rounds`` guests with the card, one after the other, under one watch. The table is written
-    as it grows, for a run that is ended before."""
+    as it grows, in case the run is ended early."""
     rounds: int = pytestconfig.getoption("--rounds")
     shown = {1, *range(rounds // 8, rounds, max(1, rounds // 8)), rounds}
     with watching(AFTER_STOP, "pause = 0"):
@@ -52,7 +52,7 @@ def test_many_returns(
             for number in range(1, rounds + 1):
                 if number % VAIN_LIMIT:
                     lend()
-                else:  # or the watch would take its returns for returns in vain
+                else:  # or the watch would take its returns to be in vain
                     vfiotop("bind", "--yes")
                 guest.start()
                 await_user(guest.name)

@@ -134,7 +134,7 @@ def followed_journal(unit: str) -> Iterator[Followed]:
 
 
 def restart_libvirtd() -> None:
-    """Restart libvirtd and wait until it answers. Guests go on."""
+    """Restart libvirtd and wait until it answers. Guests keep running."""
     systemctl("restart", LIBVIRTD)
     virsh("version")
 

@@ -1,7 +1,7 @@
 """The USB devices of the lab's host, through the kernel's files, and their list on a screen.
 
-A replug is a port of the root hub switched off and on: the device has gone and come back, with
-another number (kernel: Documentation/ABI/testing/sysfs-bus-usb, portX/disable).
+A replug switches a port of the root hub off and on: the device goes, and comes back with another
+number (kernel: Documentation/ABI/testing/sysfs-bus-usb, portX/disable).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def replug(port: str) -> None:
 
 
 def go_to(screen: Terminal, offered: str, patience: float = PATIENCE) -> None:
-    """Go down the list of USB devices to the one for which this is offered, plan by plan."""
+    """Go down the list of USB devices until the plan of one offers this."""
     while offered not in screen.text():
         screen.until(lambda text: "Steps" in text, patience)
         before = screen.text()

@@ -1,7 +1,7 @@
 """A guest of the lab with Linux: it reports the USB devices that it sees on its serial console.
 
-It is emulated inside of an emulated machine, a hundred times slower than outside, so it starts as
-little as it can: the kernel unpacked, and nothing that it can do without.
+It is emulated inside an emulated machine, a hundred times slower than outside. So its kernel is
+already unpacked, and it starts nothing that it can do without.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ until [ -e /tmp/last ]; do
 done
 wait
 """
-"""The first report shows that no event is missed from then on."""
+"""From the first report on, no event is missed."""
 
 REPORT = """\
 #!/bin/sh
@@ -58,8 +58,8 @@ COMMAND_LINE = (
     "console=ttyS0 quiet panic=-1 mitigations=off noreplace-smp cryptomgr.notests tsc=reliable "
     f"initcall_blacklist={','.join(NOT_NEEDED)}"
 )
-"""With the TSC for a clock, the kernel has no tick when it is idle: the tick alone would keep the
-CPU of the lab busy. ACPI is needed for that, too."""
+"""With the TSC as its clock source, the idle kernel has no tick, which alone would keep the lab's
+CPU busy. That needs ACPI, too."""
 
 
 def make(folder: Path) -> Path:
@@ -97,7 +97,7 @@ def yield_to_others(name: str) -> None:
 
 
 def reported(console: Path) -> list[list[str]]:
-    """The devices that the guest saw, as ``vendor:product serial name``: each time that they
-    changed."""
+    """The devices that the guest saw each time that they changed, as ``vendor:product serial
+    name``."""
     lines = re.findall(r"^usb: (.*?)\r?\n", console.read_text(errors="replace"), re.MULTILINE)
     return [re.findall(r"\[(.*?)\]", line) for line in lines]

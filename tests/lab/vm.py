@@ -44,7 +44,7 @@ main loop needs a processor of its own: it polls all of them whenever it wakes u
 MEMORY, CPUS = "3G", "1"
 """With two CPUs, QEMU's emulation sometimes stalls on a busy machine: one CPU spins on a lock and
 keeps taking QEMU's own lock. The other, which holds the spin lock, then runs so rarely that the
-next timer interrupt is due whenever it has handled the last."""
+next timer interrupt is due by the time it has handled the last one."""
 
 WATCH = 30
 """Seconds before the time limit at which a machine records what every process waits for."""

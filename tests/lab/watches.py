@@ -49,7 +49,7 @@ def configure(*watch: str) -> None:
 @contextmanager
 def installed_watch(*watch: str, drop_ins: Sequence[str] = ()) -> Iterator[None]:
     """The unit with a configuration, for the duration of the test; it is not started. The next
-    one knows nothing of what it has seen."""
+    watch knows nothing of what this one has seen."""
     configure(*watch)
     try:
         with installed(UNIT, unit_text(), *drop_ins):

@@ -1,4 +1,4 @@
-"""A guest whose vCPUs run for ever or sleep, and work of the host beside them."""
+"""A guest whose vCPUs spin or sleep, and processes of the host that compete with them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ ONLY_THE_SECOND = b"".join(
         b"\x67\x66\xc7\x05\x00\x03\xe0\xfe\x00\x45\x0c\x00",  # INIT to all other CPUs
         b"\xb9\xff\xff\xe2\xfe",  # a pause: cx = 0xffff, loop $
         b"\x67\x66\xc7\x05\x00\x03\xe0\xfe\x08\x46\x0c\x00",  # SIPI: they start at 0x8000
-        b"\xf4\xeb\xfd",  # hlt, again and again
+        b"\xf4\xeb\xfd",  # hlt, in a loop
     )
 )
-"""Firmware. One vCPU runs for ever, the other sleeps, and a sleeping one waits for nothing however
-busy the machine is that runs the test."""
+"""Firmware: one vCPU spins, the other sleeps. A sleeping vCPU never waits for a CPU, however busy
+the machine that runs the test is."""
 
 RESET = b"\xe9\x0d\x00"
 """At the reset vector, 16 bytes before the end: jmp to the beginning of the 64 KiB."""

@@ -34,9 +34,9 @@ FREEZE_SECONDS = 10.0
 OPEN = 'auth_unix_rw = "none"\n'
 LOGIN = 'auth_unix_rw = "sasl"\n'
 SASL_CONF = "mech_list: scram-sha-256\n"
-"""Nobody has an account there, so every connection is refused.
+"""SASL has no accounts, so every connection is refused.
 
-Without a list of mechanisms the anonymous one, if it is installed, would let everybody in.
+Without a list of mechanisms, ANONYMOUS, if it is installed, would let everybody in.
 """
 
 QEMU_CONF = """\
@@ -81,7 +81,7 @@ class Daemon:
         return {"PATH": SEARCHED, "HOME": str(self.folder), "LC_ALL": "C.UTF-8", **xdg, **sasl}
 
     def _arguments(self) -> list[str]:
-        """It exits after ten minutes without clients, in case the tests are killed. Within them,
+        """It exits after ten minutes without clients, in case the tests are killed. In that time,
         tests of other folders may run between two that need it."""
         files = {"--config": "libvirtd.conf", "--pid-file": "pid"}
         named = [f"{option}={self.folder / name}" for option, name in files.items()]

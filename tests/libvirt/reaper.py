@@ -1,8 +1,8 @@
 """``python reaper.py UID GID PROGRAM …``: runs a program as a user, and reaps all of its orphans.
 
-libvirt takes a QEMU for alive until it is reaped. It is an orphan, and the init of a container or
-of a small virtual machine may take seconds for that. Standard output is closed when the program
-has ended; the reaper ends with the last orphan.
+libvirt takes a QEMU to be alive until it is reaped. QEMU is an orphan, and the init of a container
+or of a small virtual machine may take seconds to reap it. Standard output is closed when the
+program has ended; the reaper ends with the last orphan.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def main(user: str, group: str, *command: str) -> None:
-    """Run it; an empty ``user`` is the present one."""
+    """Run it; an empty ``user`` is the current one."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
     program = subprocess.Popen(

@@ -281,7 +281,7 @@ def test_a_socket_where_nobody_listens(libvirtd: Daemon) -> None:
 def test_libvirt_takes_the_room_for_bars_as_an_argument_only(
     source: GuestsSource, virsh: libvirt.virConnect
 ) -> None:
-    """OVMF's option is not to be had through <sysinfo type='fwcfg'>: its prefix is reserved."""
+    """OVMF's option cannot be set through <sysinfo type='fwcfg'>: its prefix is reserved."""
     entry = "<entry name='opt/ovmf/X-PciMmio64Mb'>65536</entry>"
     before = "<vcpu>1</vcpu>"
     with pytest.raises(libvirt.libvirtError, match="reserved"):

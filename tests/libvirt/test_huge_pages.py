@@ -1,6 +1,6 @@
 """Huge pages and a real libvirtd: what our plan refuses really does not start.
 
-The machine's pool of huge pages is changed for the time of the test, by one test at a time.
+The machine's pool of huge pages is changed for the duration of a test, by one test at a time.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def pool() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def huge(pool: None) -> Iterator[Daemon]:
-    """A daemon with a hugetlbfs of its own: one that is not root's looks for none by itself."""
+    """A daemon with a hugetlbfs of its own: an unprivileged one does not look for any."""
     if packages := missing():
         pytest.skip(f"not installed: {', '.join(packages)}")
     at = tempfile.mkdtemp(prefix="vfiotop-huge-")

@@ -42,7 +42,7 @@ RUNNING, PAUSED, OFF = (
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give up a hung daemon after two seconds instead of twenty."""
+    """Give up on a hung daemon after two seconds instead of twenty."""
     monkeypatch.setattr(connection, "KEEPALIVE_S", 1)
     monkeypatch.setattr(connection, "KEEPALIVE_COUNT", 1)
 
@@ -369,7 +369,7 @@ def test_a_daemon_that_is_silent_in_the_middle_of_a_start(
     daemon = contextlib.ExitStack()
 
     class Noticed(Connection):
-        """Reports when another connection is opened: the request on the last one was given up."""
+        """Reports when another connection is opened: the request on the last one was abandoned."""
 
         def __init__(self, *words: Any, **named: Any) -> None:
             if frozen:

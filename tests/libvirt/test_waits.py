@@ -1,4 +1,4 @@
-"""The waits and the pins of vCPUs, by a real libvirtd and the kernel: which one waits, and for
+"""The waits and the pinning of vCPUs, by a real libvirtd and the kernel: which vCPU waits, and for
 whom."""
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Machine:
         self.control_file.write_text("".join(f"{line}\n" for line in lines))
 
     def journal_is_replaced(self) -> None:
-        """Replace the journal as a runner does, for whatever is under way."""
+        """Replace the journal as a runner does; ``swapping`` says whether a swap is under way."""
         other = self.journal.with_name(".swap.other")
         other.write_text("{}")
         other.replace(self.journal)

@@ -82,7 +82,7 @@ NVML_UNITS = {
     "power": 1000, "power_limit": 1000, "clock": 1, "mem_clock": 1, "gen": 1, "gen_max": 1,
     "width": 1, "width_max": 1, "enc": 1, "dec": 1,
 }  # fmt: skip
-"""The keys of a card and how many of their units are one of ``Metrics``."""
+"""The keys of a card, and how many of their units make one of the unit in ``Metrics``."""
 
 
 @pytest.mark.parametrize("mark", [2**32 - 1, 2**64 - 1])

@@ -17,7 +17,7 @@ ONLY_NEEDED = (
     "-o", "APT::AutoRemove::RecommendsImportant=false",
     "-o", "APT::AutoRemove::SuggestsImportant=false",
 )  # fmt: skip
-"""Options that remove also what others recommend or suggest."""
+"""Options that also remove what other packages recommend or suggest."""
 
 TIMEOUT_S = 600
 
@@ -25,8 +25,8 @@ NOISE = (
     "proc/", "sys/", "dev/", "run/", "srv/", "tmp/", f"home/{USER}/",
     "var/cache/", "var/log/", "var/lib/apt/", "var/lib/dpkg/", "etc/hosts/",
 )  # fmt: skip
-"""What apt and dpkg keep for themselves, what is not of the system, a user's own files, and
-/etc/hosts, which netbase, of Python's dependencies, makes and leaves."""
+"""What apt and dpkg keep for themselves, what is not part of the system, a user's own files, and
+/etc/hosts, which netbase, a dependency of Python, creates and leaves behind."""
 
 
 class System:
@@ -55,7 +55,7 @@ class System:
         )  # fmt: skip
 
     def do(self, *command: str) -> str:
-        """Run a command of root's that must succeed; returns its output."""
+        """Run a command as root that must succeed; returns its output."""
         done = self.run(*command)
         assert done.returncode == 0, done
         return done.stdout
@@ -75,7 +75,7 @@ class System:
 
 @contextmanager
 def system(release: str, packages: Path) -> Iterator[System]:
-    """Yield a copy of a minimal system, with a user and what shows manual pages."""
+    """Yield a copy of a minimal system with a user, man-db and bash-completion."""
     kept, folder, archives = (
         CHROOTS / release, CHROOTS / f"{release}-test", CHROOTS / f"{release}-archives"
     )  # fmt: skip

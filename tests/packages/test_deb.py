@@ -55,7 +55,7 @@ def release(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def packages(built: None, release: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package, and an earlier one that has one more file."""
+    """A folder with the package, and an earlier version that has one more file."""
     folder = tmp_path_factory.mktemp("packages")
     (package,) = (ROOT / "build").glob(f"vfiotop_*~deb{RELEASES[release]}_*.deb")
     shutil.copy(package, folder / "vfiotop.deb")

@@ -27,7 +27,7 @@ BUILD_S = 600
 NAME = f"vfiotop-{__version__}"
 
 MADE = {"PKG-INFO", "setup.cfg"}
-"""What an sdist has beside the checkout's own files, and ``*.egg-info``."""
+"""What an sdist has besides the checkout's own files, and ``*.egg-info``."""
 
 LEFT_OUT = {".editorconfig", ".gitignore", ".github", "screenshots"}
 """What an sdist lacks: it serves the checkout, or is a picture."""
@@ -130,7 +130,7 @@ def install(
     seen_as: Path | None = None,
     python: str = sys.executable,
 ) -> None:
-    """Install as a user does whose home is new. ``seen_as`` is where the program finds the home
+    """Install as a user with an empty home does. ``seen_as`` is where the program finds the home
     when it runs."""
     words = {"pipx": ["install"], "uv": ["tool", "install"]}[tool]
     command: list[str | Path] = [tools / tool, *words, "--python", python, distribution]

@@ -54,7 +54,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def opened(installed: Path) -> str:
-    """A script that shows the sandbox what is installed, where it belongs."""
+    """A script that mounts the installation in the sandbox, below its prefix."""
     return f"mount --bind {installed}{PREFIX} {PREFIX}"
 
 
@@ -88,8 +88,8 @@ def test_it_is_compiled_and_holds_what_it_needs_alone(installed: Path) -> None:
 def test_systemd_understands_the_unit_and_finds_the_program(
     sandbox: Sandbox, installed: Path, opened: str
 ) -> None:
-    """Root runs it by itself, so it is in the folder that was judged, and not in PREFIX/bin, which
-    users give to themselves for other programs."""
+    """Root runs it unasked, so it is in the folder whose owners were checked, not in PREFIX/bin,
+    which users make their own for other programs."""
     unit = PREFIX / "lib/systemd/system/vfiotop-watch.service"
     text = (installed / str(unit)[1:]).read_text()
     assert f"\nExecStart={PREFIX}/lib/vfiotop/vfiotop watch " in text
@@ -153,7 +153,7 @@ def privilege(sandbox: Sandbox, opened: str) -> dict[str, str]:
 
 @pytest.fixture
 def allowed(sandbox: Sandbox, opened: str) -> Iterator[None]:
-    """The line that doctor prints, as all that sudo allows the user."""
+    """sudo allows the user only the line that doctor prints."""
     found = privilege(sandbox, opened)
     assert "nobody else can change the code it runs" in found["why"]
     (line,) = re.findall(r"`([^`]* NOPASSWD[^`]*)`", found["fix"])

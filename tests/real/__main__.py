@@ -1,6 +1,6 @@
 """``make real``: what vfiotop reads of a real NVIDIA card, beside what nvidia-smi says.
 
-It needs nothing but ``make setup``, root neither, and takes less than four minutes. It prints a
+It needs nothing but ``make setup``, not even root, and takes less than four minutes. It prints a
 table and writes a JSON file that can be sent in. Exit code 1: there is no card to read, or the file
 cannot be written.
 """

@@ -1,8 +1,8 @@
-"""Whether two programs say the same of a card that changes. Pure.
+"""Whether two programs agree about a card whose values change. Pure.
 
-nvidia-smi is asked between two readings of ours. What it says is explained by the two moments if it
-lies between them, give or take a tolerance. A metric differs if at least half of the samples are
-not explained: chance moves single ones, an error of ours moves all.
+nvidia-smi runs between two readings of ours. They explain its value if it lies between them, give
+or take a tolerance. A metric differs if at least half of the samples are unexplained: chance
+affects single samples, an error of ours affects all.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ TOLERANCE: Mapping[str, tuple[float, float]] = {
     "fan_pct": (1, 0), "power_w": (2, 0.05), "power_limit_w": (0.1, 0),
     "clock_mhz": (15, 0.02), "mem_clock_mhz": (15, 0.02),
 }  # fmt: skip
-"""What rounding and averaging explain: an amount, and a share of the value. Else nothing does."""
+"""The tolerance for rounding and averaging: an amount, and a share of the value. Other metrics have
+none."""
 
 Word = Literal["same", "moves", "differs", "only vfiotop", "only nvidia-smi", "not supported"]
-"""``moves``: some samples are not explained by their two moments, but less than half."""
+"""``moves``: some samples are unexplained, but fewer than half."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What we read of a card before and after nvidia-smi was asked, what it said, and the seconds
+    """What we read of a card before and after nvidia-smi ran, what nvidia-smi said, and the seconds
     from the first reading to the last."""
 
     before: Values
@@ -96,7 +97,7 @@ def _explained(name: str, sample: Sample) -> bool:
 @dataclass(frozen=True)
 class Processes:
     """The processes on a card, by pid. ``missing`` are only nvidia-smi's, ``extra`` only ours;
-    those that came or went meanwhile are neither. ``memory``: those of different size."""
+    those that came or went meanwhile are neither. ``memory``: those whose size differs."""
 
     both: tuple[int, ...]
     missing: tuple[int, ...]

@@ -31,8 +31,8 @@ Pause = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Options:
-    """Where to read, and for how long. ``asleep_s`` is how long a card that sleeps is read around,
-    ``falls_asleep_s`` how long one that may sleep gets to fall asleep, and ``limit_s`` when the
+    """Where to read, and for how long. ``asleep_s`` is how long we read while a card sleeps,
+    ``falls_asleep_s`` how long a card that may sleep gets to fall asleep, and ``limit_s`` when the
     samples end, complete or not."""
 
     root: Path = Path("/")
@@ -59,9 +59,9 @@ class Calls(CallLog):
 
 @dataclass(frozen=True)
 class Cost:
-    """What our child costs: milliseconds of CPU until its first answer, and of CPU and NVML calls
-    for each of the ``readings`` after that; MiB of memory; seconds until the first answer, and
-    milliseconds until a later one. ``None``: not measured."""
+    """What our child costs: milliseconds of CPU until its first answer; milliseconds of CPU and
+    NVML calls for each of the ``readings`` after that; MiB of memory; seconds until the first
+    answer, and milliseconds until a later one. ``None``: not measured."""
 
     readings: int = 0
     start_cpu_ms: float | None = None
@@ -77,7 +77,7 @@ class Cost:
 @dataclass
 class CardResult:
     """What was found out about one card. ``power`` is its power/runtime_status and power/control
-    before the first reading and after the last; ``sleep`` says in a sentence what became of it."""
+    before the first reading and after the last; ``sleep`` says in words whether it slept."""
 
     address: str
     details: Details = field(default_factory=Details)
@@ -260,7 +260,7 @@ class Measurement:
         return self._power(address)[0] == "suspended"
 
     def _read_quietly(self) -> None:
-        """Read as the screen does; that there is nothing to read is fine."""
+        """Read as the screen does; it is fine if there is nothing to read."""
         with suppress(HostError):
             self._source.read()
 
@@ -326,8 +326,8 @@ def _processes(reading: NvmlReading, address: str) -> tuple[GpuProcess, ...] | N
 
 
 def cpu_ms(pid: int) -> float | None:
-    """Milliseconds of CPU of a process: of its tasks, by the scheduler's nanoseconds if the kernel
-    counts them (kernel: Documentation/scheduler/sched-stats.rst), else by its ticks."""
+    """CPU time of a process in milliseconds: the sum over its tasks if the kernel has schedstats
+    (kernel: Documentation/scheduler/sched-stats.rst), else its ticks."""
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6

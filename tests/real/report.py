@@ -1,6 +1,6 @@
 """The result as a table and as JSON that can be sent in. Pure.
 
-Neither has names of the host, its users or its processes, nor serial numbers.
+Neither contains the names of the host, its users or its processes, or serial numbers.
 """
 
 from __future__ import annotations

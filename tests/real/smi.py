@@ -1,4 +1,4 @@
-"""nvidia-smi on this machine: what it says of each card, by our names of the metrics.
+"""nvidia-smi on this machine: what it says of each card, by our names for the metrics.
 
 Fields: ``nvidia-smi --help-query-gpu``. Numbers keep the units of ``tui.model.Metrics``.
 """
@@ -41,7 +41,7 @@ Values = Mapping[str, Value]
 
 
 class SmiError(Exception):
-    """nvidia-smi does not run, or says something else than it is known to say."""
+    """nvidia-smi does not run, or its output is not in the known format."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class Smi:
         self.fields = dict(FIELDS)
 
     def query(self) -> dict[str, Values]:
-        """What it says of each card, by address. A field that this version does not know is
-        queried under its older name, or no more."""
+        """What it says of each card, by address. A field that this version does not know is queried
+        under its older name, or not again."""
         while True:
             words = ",".join(("pci.bus_id", *self.fields.values()))
             output, failed = self._run(f"--query-gpu={words}", "--format=csv,noheader,nounits")

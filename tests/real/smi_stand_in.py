@@ -1,8 +1,8 @@
 """Stands in for nvidia-smi on the stand-in for NVML: ``python smi_stand_in.py PYNVML ...``.
 
-It answers ``--query-gpu`` and ``-q -x`` as nvidia-smi does. The file that
-``VFIOTOP_STANDIN_SMI`` names has lines ``FIELD TEXT`` for what it says in place of the library's
-values; ``FIELD -`` is a field that it does not know.
+It answers ``--query-gpu`` and ``-q -x`` as nvidia-smi does. In the file that
+``VFIOTOP_STANDIN_SMI`` names, a line ``FIELD TEXT`` replaces a value of the library; with ``-`` as
+TEXT, the field is unknown to it.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
 def only_frames_that_are_read(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Draw no frames of applications without a terminal: Textual drops them, after a third of the
-    CPU that an application takes. Tests draw what they read, and ``--thorough`` draws all."""
+    """Draw no frames of applications without a terminal: Textual would drop them, and they cost a
+    third of an application's CPU time. Tests draw what they read, and ``--thorough`` draws all."""
     draw = Compositor.render_update
 
     def drop(

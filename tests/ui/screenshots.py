@@ -181,7 +181,7 @@ async def reach(pilot: Pilot[None], app: VfiotopApp, picture: Picture, clock: He
 
 
 def _recalled(app: VfiotopApp) -> bool:
-    """Whether what the watch has kept is merged."""
+    """Whether the history of the watch has been merged."""
     history = app.session.host.history
     past = history.newest() if history is not None else None
     return past is None or {*past.events} <= {*app.session.live.events}
@@ -195,7 +195,7 @@ async def _later(pilot: Pilot[None], app: VfiotopApp, clock: HeldClock, seconds:
 
 
 def _caught_up(app: VfiotopApp) -> bool:
-    """Whether the last readings are of now."""
+    """Whether the last readings are current."""
     return all(
         _read(source) == getattr(app.session.live.snapshot, name)
         for name, source in app.session.host.sources()
@@ -241,7 +241,7 @@ def main(target: Path, names: list[str]) -> None:
     os.environ.update(TZ="UTC", TERM="xterm-256color")
     time.tzset()
     for name in names or PICTURES:
-        with tempfile.TemporaryDirectory() as home:  # a layout that one chose is not the next one's
+        with tempfile.TemporaryDirectory() as home:  # no picture inherits a layout
             os.environ.update(XDG_STATE_HOME=home)
             svg = asyncio.run(draw(PICTURES[name]))
         (target / f"{name}.svg").write_text(svg, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Events are told beside the screen, if the user wants that."""
+"""Events are announced outside the screen, if the user wants that."""
 
 from __future__ import annotations
 

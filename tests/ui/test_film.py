@@ -1,4 +1,4 @@
-"""The moving picture of the README: each shot has its time, one at a time, and they repeat."""
+"""The animated picture in the README: one shot at a time, each for its seconds, in a loop."""
 
 from __future__ import annotations
 

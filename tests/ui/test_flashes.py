@@ -102,7 +102,7 @@ async def test_the_host_s_card_does_not_flash(timers: HeldTimers) -> None:
 
 
 async def test_the_lines_of_new_events_flash(timers: HeldTimers) -> None:
-    """Also if as many events are known as are kept."""
+    """Even if the list of events is full."""
     rig = Rig()
     async with rig.running() as pilot:
         for number in range(EVENTS_KEPT):

@@ -25,12 +25,12 @@ DEEPEST = ["overview", "groups", "filter", "device", "help", "filter", "palette"
 
 
 def is_open(field: Input) -> bool:
-    """Whether esc closes the field first. That of the help stays and is emptied."""
+    """Whether esc closes the field first. The help's field stays open and is emptied."""
     return field.display and (bool(field.value) or isinstance(field.screen, OverviewScreen))
 
 
 def levels(rig: Rig) -> list[str]:
-    """The stack of screens, the overview first; its zoomed panel and the filter are levels."""
+    """The stack of screens, the overview first; its zoomed panel and the filter are levels, too."""
     found: list[str] = []
     for each in rig.app.screen_stack:
         found.append("palette" if isinstance(each, CommandPalette) else each.name or "?")

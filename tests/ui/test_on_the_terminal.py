@@ -79,7 +79,7 @@ def test_a_fix_that_is_copied_reaches_the_terminal() -> None:
 
 
 def test_events_are_told_with_the_bell_and_on_the_desktop() -> None:
-    """Each is tried as it is switched on."""
+    """Each is tried when it is switched on."""
     with opened(env=environment(TERM="xterm-256color")) as terminal:
         ready(terminal)
         terminal.press("o")
@@ -100,7 +100,7 @@ def test_the_palette_opens_although_it_is_not_imported_at_the_start() -> None:
 
 
 def test_the_first_frame_is_written_once() -> None:
-    """In the footer nothing changes after it."""
+    """Nothing in the footer changes after it."""
     program = (sys.executable, "-m", "tui", "--demo", "idle")
     with opened(program, environment(TERM="xterm-256color")) as terminal:
         ready(terminal)

@@ -1,4 +1,5 @@
-"""A recording on the screen: what it was at its end, the keys for time, and no key that acts."""
+"""A recording on the screen: the state at its end, the keys that move in time, and no key that
+acts."""
 
 from __future__ import annotations
 

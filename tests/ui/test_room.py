@@ -1,4 +1,4 @@
-"""No text under a scrollbar or cut without a sign of it, on every screen at every size."""
+"""No text is hidden by a scrollbar or cut without an ellipsis, on every screen at every size."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _keys(app: VfiotopApp, strips: Sequence[Strip]) -> str:
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """A new scrollbar has its panel drawn again after a refresh."""
+    """Wait until all is drawn: a new scrollbar has its panel drawn again after a refresh."""
     for _ in range(4):
         await pilot.pause()
 
@@ -193,7 +193,7 @@ CORNERS = (
     (30, 10), (36, 10), (36, 70), (240, 10), (37, 9), (45, 20), (60, 20), (71, 24), (72, 20),
     (72, 22), (80, 24), (99, 29), (100, 30), (120, 40), (159, 45), (160, 45), (200, 60),
 )  # fmt: skip
-"""The ends of the range, and both sides of each size from which something is drawn otherwise."""
+"""The ends of the range, and both sides of each size at which something is drawn differently."""
 
 SHORT_FORMS = {"Mem", "Move", "Stay"}
 """Words of narrow screens that are the beginning of a word of wide ones."""
@@ -202,8 +202,8 @@ WORD = re.compile(r"[A-Za-z][A-Za-z_-]+(?![\w…-])")
 
 
 def sizes_for(name: str, count: int | None) -> Iterator[tuple[int, int]]:
-    """``count`` sizes for a screen, by turns a corner and one at random, or all corners and as many
-    at random. Equal on each run."""
+    """``count`` sizes for a screen, alternately a corner and a random one; with None, all corners
+    and as many random ones. They are the same in each run."""
     chosen = random.Random(name)
     corners = chosen.sample(CORNERS, len(CORNERS))
     found = (size for corner in corners

@@ -1,4 +1,4 @@
-"""A screen that was open once is shown again, not made again, and what it shows is of now."""
+"""A screen that was open once is shown again, not made again, and what it shows is current."""
 
 from __future__ import annotations
 

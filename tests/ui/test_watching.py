@@ -183,7 +183,7 @@ async def test_a_reading_older_than_two_intervals_says_so() -> None:
         rig.at = NOON + timedelta(seconds=3)
         rig.session.samplers["vitals"].poke()
         await until(pilot, lambda: "read 2 s ago" in rig.text())
-        # One that says the same as before is of now all the same.
+        # A reading equal to the last one is still a new one.
         rig.nvml.put(NvmlReading("580.95.05", (READING,)))
         await until(pilot, lambda: "ago" not in rig.text())
 

@@ -93,8 +93,8 @@ def idle(pci: Inventory) -> tuple[CardVitals, ...]:
 
 
 def snapshot(pci: Inventory, domains: Iterable[Domain] = (), **readings: Any) -> Snapshot:
-    """Everything was read; cards are awake, nobody has one open of which libvirt does not know,
-    and NVML lists none unless told otherwise."""
+    """Everything was read. Unless told otherwise, cards are awake, libvirt knows every process that
+    has one open, and NVML lists none."""
     read = Snapshot(
         facts=HostFacts("atlas", "6.12.1"),
         pci=pci,

@@ -57,7 +57,7 @@ def functions(host: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def views(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Inventory, HostView]]:
-    """The inventory and the view of every host; the same code reads them as a live one."""
+    """The inventory and the view of every host; read by the same code as a live host."""
     found = {}
     for name, host in HOSTS.items():
         root = lay_out(host, tmp_path_factory.mktemp(name))

@@ -45,7 +45,7 @@ LOOK_ALIKES = ("gaming\u200b", "gaming ", "gaming\u00a0", "\u202agaming", "gam\u
 
 
 def called(raw: str, uuid: str, *slots: str, state: DomainState = "running") -> Domain:
-    """A domain as libvirt would tell of it."""
+    """A domain as libvirt would report it."""
     name, unshown = shown_name(raw, uuid)
     return domain(name, *slots, state=state, uuid=uuid, unshown_name=unshown)
 
@@ -241,7 +241,7 @@ def test_the_guest_that_was_picked_is_kept_by_its_uuid(
     state.save(guest=ONE)
     assert state.choice(Config(), real) == Choice(guest_uuid=ONE)
     assert state.choice(Config(guest="gaming"), real) == Choice(guest="gaming")
-    state.save(guest="gaming")  # as 0.1 has kept it
+    state.save(guest="gaming")  # as version 0.1 stored it
     assert state.choice(Config(), real) == Choice(guest="gaming")
     # One that was named like the UUID since does not take its place.
     crossed = (called("vm", ONE, "02:00.0"), called(ONE, TWO, "02:00.0"))
@@ -253,7 +253,7 @@ XML = "<domain><name>a</name><uuid>{}</uuid><devices></devices></domain>"
 
 
 def test_the_definitions_of_two_domains_are_kept_apart(tmp_path: Path) -> None:
-    """Their names are one as the name of a file, and both are changed in the same second."""
+    """Their names give the same file name, and both are changed in the same second."""
     view = view_of()
     (gpu,) = (gpu for gpu in view.gpus if gpu.role == "guest")
     control, kept = FakeControl(), []

@@ -177,7 +177,7 @@ def test_every_picture_of_the_readme_is_there() -> None:
 
 
 def test_the_wheel_has_every_file_of_the_program(files: list[Path]) -> None:
-    """Beside Python's, setuptools packs only what pyproject.toml names."""
+    """Besides Python files, setuptools packs only what pyproject.toml names."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     packed = {
         path

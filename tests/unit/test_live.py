@@ -165,7 +165,7 @@ def test_what_is_new_does_not_depend_on_the_events_that_are_kept(live: Live) -> 
 
 
 def test_a_new_owner_is_returned_once(live: Live) -> None:
-    """What cannot be read for a while is no owner."""
+    """An owner that cannot be read for a while is not a new one."""
     assert live.take(Sample("guests", READINGS["guests"](), LATER)).owners == frozenset()
     off = guests(domain("win11", "02:00.0", state="shut off"))
     assert live.take(Sample("guests", off, LATER)).owners == {GUEST}
@@ -191,7 +191,7 @@ QEMU = Holder(GUEST, 4711, "qemu-system-x86", "/dev/vfio/2", guest="win11")
 
 
 def had(enabled: int, *users: Holder) -> Vitals:
-    """The guest's card on vfio-pci, had by these processes; without any, nobody has looked."""
+    """The guest's card on vfio-pci, open in these processes; without any, no scan was made."""
     return Vitals((CardVitals(
         GUEST, "active", "D0", driver="vfio-pci", enabled=enabled,
         users=Holders(users) if users else None,
@@ -222,7 +222,7 @@ def test_a_process_that_is_on_its_way_out_is_no_news(
 
 
 def test_one_that_does_not_get_out_is_news(live: Live) -> None:
-    """Its QEMU is stuck with the card, so nobody else can have that."""
+    """Its QEMU is stuck with the card, so nobody else can have the card."""
     live.choose(Choice(GUEST))
     assert told(live, "vitals", had(1, QEMU)) == []
     assert told(live, "guests", guests()) == ["released by win11", "flash"]
@@ -391,7 +391,7 @@ def test_the_graphs_of_a_guest_begin_with_it(live: Live) -> None:
 
 
 def test_what_the_watch_tells_is_told_once_and_at_its_time(live: Live) -> None:
-    """Also if its record cannot be read for a while."""
+    """Even if its record cannot be read for a while."""
     kept = Event(NOON, GUEST, "kept")
     assert live.events == (kept,)
     watch = Watch(True, True, WatchPolicy(), events=(Event(LATER, GUEST, "unbound"), kept))

@@ -1,4 +1,4 @@
-"""The manual pages, the completions and the README: they have all that the parser and the tables
+"""The manual pages, the completions and the README: they cover all that the parser and the tables
 have, and nothing else."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The dashboard and the alerts: they ask for metrics that there are, by labels that they have."""
+"""The dashboard and the alerts: they ask for metrics that exist, by labels that those have."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ SWAP = Swap("first", "bind", CARD, (CARD,), "running", ("one",), 0, NOON, NOON, 
 
 
 class FakeDisplay:
-    """A screen as far as a session knows one."""
+    """As much of a screen as a session knows."""
 
     def __init__(self) -> None:
         self.shows_cards: bool | None = True

@@ -1,4 +1,4 @@
-"""Options that contradict a command are refused; all others are common to all commands."""
+"""Options that contradict a command are refused; all others work with every command."""
 
 from __future__ import annotations
 

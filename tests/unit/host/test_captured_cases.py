@@ -29,7 +29,7 @@ READY = {
 }
 AMD = {"proc/cpuinfo": "processor\t: 0\nvendor_id\t: AuthenticAMD\n", "etc/os-release": "ID=arch\n"}
 NOT_HERE = ("sudo", "usermod", "systemctl start libvirtd", "run this as root", "press ", "with w")
-"""What is done on the machine that vfiotop runs on."""
+"""Words of advice for the machine that vfiotop runs on."""
 
 
 def without(files: dict[str, str], *names: str) -> dict[str, str]:

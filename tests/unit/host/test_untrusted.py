@@ -1,4 +1,4 @@
-"""Names are shown so that no two look alike, and everybody can tell what a name is."""
+"""Names are shown so that no two look alike, and so that everybody can tell what each one is."""
 
 from __future__ import annotations
 

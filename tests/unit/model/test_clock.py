@@ -107,7 +107,7 @@ def test_graphs_and_ages_go_on_when_the_clock_is_set(watch: Watch, step: timedel
 
 
 def test_a_swap_takes_as_long_as_it_does(watch: Watch) -> None:
-    """The runner and this program started before and after a change of the clock."""
+    """The runner started before a change of the clock, and this program after it."""
     boot = since_boot()
     entry = replace(ENTRY, runner=this_process(), began_s=boot - 9.0, step_began_s=boot - 4.0)
     swap = reading(entry)

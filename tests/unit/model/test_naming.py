@@ -48,7 +48,7 @@ def test_a_name_that_can_be_quoted_is(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    # virsh takes it for an option, an id or a UUID; a shell, a reader mistakes it.
+    # virsh would take it for an option, an id or a UUID; a shell or a reader would misread it.
     ["-f", "--all", "7", "+7", "-7", UUID, UUID.upper(), UUID.replace("-", ""), f"{{{UUID}}}",
      "gaming\u200b", " gaming", "gaming ", "my  vm", "it's", 'a"b', "a`id`", "a\\b", "hi!", "a\nb",
      "ｇaming", "für", "x" * 65, ""],

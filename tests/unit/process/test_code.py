@@ -18,7 +18,7 @@ OTHER = 1234
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all that is imported from, on a way that is root's."""
+    """The only folder that code is imported from."""
     monkeypatch.setattr(sys, "path", ["", "relative", str(tmp_path)])
     monkeypatch.setattr(sys, "executable", "/")
     monkeypatch.setattr(sys, "prefix", "/")

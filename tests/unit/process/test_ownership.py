@@ -1,4 +1,4 @@
-"""Who can change a file, by the owners and modes on the way to it."""
+"""Who can change a file, by the owners and modes along its path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration as text: it says every key, and loads as what it was made from."""
+"""The configuration as text: it lists every key, and loads as what it was made from."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def series(view: HostView) -> Series:
 
 
 def one(view: HostView, name: str, **labels: str) -> float | None:
-    """The value of the series with these labels, or without one."""
+    """The value of the series with these labels; ``None`` if there is no such series."""
     wanted = set(labels.items())
     found = [value for (n, has), value in series(view).items() if n == name and wanted <= has]
     assert len(found) <= 1

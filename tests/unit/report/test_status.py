@@ -447,7 +447,7 @@ def test_holders_of_a_card() -> None:
         (911, "Xorg", "/dev/nvidia1")
     ]
     assert holders_of(Holders((ours,))) == []
-    assert holders_of(Holders((), uninspected=3)) is None  # nobody that could be seen is not nobody
+    assert holders_of(Holders((), uninspected=3)) is None  # nobody seen does not mean nobody there
     assert holders_of(Holders((), unlisted_reason="processes are hidden")) is None
     assert holders_of(Holders((ours,), unlisted_reason="processes are hidden")) is None
     assert len(holders_of(Holders((xorg,), unlisted_reason="processes are hidden"))) == 1

@@ -1,4 +1,4 @@
-"""Messages about a captured host are for its owner. None tells to do something on the machine that
+"""Messages about a captured host are for its owner. None advises an action on the machine that
 shows it, or as a user that the capture does not know."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A card that is no VGA controller has no boot_vga: what its connectors show decides."""
+"""A card that is not a VGA controller has no boot_vga: what its connectors show decides."""
 
 from __future__ import annotations
 

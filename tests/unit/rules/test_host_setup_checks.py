@@ -1,4 +1,4 @@
-"""Settings that move a card without us, or that do not do what is hoped."""
+"""Settings that move a card without us, or that do not do what users hope."""
 
 from __future__ import annotations
 

@@ -570,7 +570,7 @@ def test_only_what_the_start_leaves_blocks_a_group_on_the_screen() -> None:
 
 
 def test_the_last_usb_controller_blocks_the_group_on_the_screen_too() -> None:
-    """No start takes it: hostdev_verdicts."""
+    """No start takes it (hostdev_verdicts)."""
     last = replace(NEIGHBOUR, class_code=USB, driver="xhci_hcd")
     view = with_host(takes("03:00.0"), functions=(last,)).view
     assert "03:00.0" in shown(view)[0]

@@ -57,7 +57,8 @@ def test_each_pattern_matches_a_line() -> None:
 @given(before=st.text(min_size=1, max_size=12))
 @examples(30)
 def test_a_line_that_only_quotes_one_is_none(before: str) -> None:
-    """A USB device or a process may be named like one; only what the kernel begins with counts."""
+    """A USB device or a process may be named like one; it counts only at the beginning of a
+    line."""
     for topic, _, _, text in reported():
         if topic in ("off-bus", "in-use", "xid", "iommu-waits", "recovery"):
             assert recognised(f"{before} {text}") is None

@@ -30,7 +30,7 @@ def test_an_ordinary_user(code: Code | None, verdict: str, words: str) -> None:
     found = check(of(code))
     assert found.verdict == verdict
     assert words in found.why
-    # For who has no checkout, too, as with pipx.
+    # Also for users without a checkout, as with pipx.
     ways = "a package or `sudo make install` in a "
     assert (ways in (found.fix or "")) == (code not in (None, INSTALLED))
 

@@ -1,4 +1,5 @@
-"""A check's reason is a sentence of its own: the command line prints that of a refusal alone."""
+"""A check's reason is a complete sentence: the command line prints the reason of a refusal
+alone."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def after(seconds: float) -> datetime:
 
 
 def flapping() -> Attempts:
-    """A pad that was plugged in as often as it may be."""
+    """A pad that has been plugged in as often as is allowed."""
     attempts = Attempts()
     for number in range(LIMIT):
         assert attempts.turn(plugged(number), after(number)) == "now"

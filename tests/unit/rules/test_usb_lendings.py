@@ -1,4 +1,4 @@
-"""What of the lent devices must be attached again, and what must not."""
+"""Which lent devices must be attached again, and which must not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOTHING: frozenset[Settled] = frozenset()
 
 
 def guest(*devices: UsbDevice, **facts: object) -> Domain:
-    """A running guest to which these devices were lent while they were alone."""
+    """A running guest to which each of these devices was lent while no other was plugged in."""
     return running("win11", **({"usb": tuple(lent_as(each) for each in devices)} | facts))
 
 
@@ -70,7 +70,7 @@ def test_two_that_match_are_left_alone() -> None:
 
 
 def test_a_twin_with_the_same_serial_does_not_take_the_place_of_the_lent_one() -> None:
-    """Cheap devices have one serial for all of them."""
+    """All devices of a cheap model may have the same serial."""
     twin = replace(PAD, port="2-1", number=9)
     settled, replugged = step(NOTHING, [PAD, twin], [guest(PAD)])
     assert replugged == ()
@@ -130,7 +130,8 @@ _numbers = st.integers(2, 6)
 def test_only_a_device_that_was_marked_is_attached_and_never_twice(
     moves: list[tuple[str, int]],
 ) -> None:
-    """The guest gets what is attached, unless somebody takes it; a stranger is always there."""
+    """The guest gets what is attached, unless somebody takes it; an unmarked device is always
+    there."""
     stranger = usb("1-4", 99, "045e:02ea", serial="31", functions=("03",))
     devices: list[UsbDevice] = [PAD, stranger]
     settled: frozenset[Settled] = NOTHING

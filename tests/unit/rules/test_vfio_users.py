@@ -159,7 +159,7 @@ def test_a_process_with_two_cards_is_one_guest() -> None:
 
 
 def test_a_process_that_has_a_domains_card_is_that_domain() -> None:
-    """One that was plugged in behind libvirt's back."""
+    """The card was plugged in behind libvirt's back."""
     both = Holders((QEMU, replace(QEMU, address=FIRST, what="/dev/vfio/2")))
     seen = view(WIN11, at=vitals(users=both)).gpu(SECOND)
     assert seen is not None
@@ -185,7 +185,7 @@ def test_a_card_that_nobody_is_known_to_have(
     at = vitals({SECOND: enabled}, users)
     assert rule(coming=True, at=at).verdict == verdict
     assert rule(WIN11, at=at).verdict == verdict
-    assert rule(at=at).verdict == "pass"  # one guest at most
+    assert rule(at=at).verdict == "pass"  # at most one guest
 
 
 def test_what_is_not_seen_is_reported_with_a_way_to_see_it() -> None:

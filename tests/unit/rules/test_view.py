@@ -219,7 +219,8 @@ STATUSES = (
     ("suspending", "falling asleep"), ("resuming", "waking up"), ("error", "management failed"),
     ("unsupported", "the card may be asleep"), ("weird", "cannot tell whether it is awake"),
 )  # fmt: skip
-"""Other values of power/runtime_status: none of them is awake, or an unlisted card."""
+"""Other values of power/runtime_status: none of them means an awake card, or one that NVML does not
+list."""
 DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
 
 

@@ -28,7 +28,7 @@ def stick(port: str, number: int = 2, *, mounted: bool = True, **facts: Any) -> 
 
 
 def lent_as(device: UsbDevice, *accepted: str) -> UsbHostDev:
-    """The element of a device that was lent with vfiotop while it was alone."""
+    """The element of a device that was lent with vfiotop while no other was plugged in."""
     return UsbHostDev.of(device, mark_of(device, (device,), accepted))
 
 

@@ -1,4 +1,4 @@
-"""Where the panels of the overview stand: in the body, next to each other, none over another."""
+"""Where the panels of the overview stand: in the body, next to each other, without overlaps."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ REQUEST = SwapRequest("bind", "0000:02:00.0")
 
 
 class Terminal:
-    """Suspends as the application does: an error within ``suspend`` leaves it lent."""
+    """Suspends as the application does: an error within ``suspend`` leaves the terminal lent."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -61,5 +61,5 @@ async def test_a_hung_call_delays_nobody() -> None:
     free = threading.Event()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(background(free.wait), 0.05)
-    free.set()  # what it returns after that goes nowhere
+    free.set()  # what it returns after that is dropped
     await asyncio.sleep(0)

@@ -123,7 +123,7 @@ def test_another_span_keeps_the_moment() -> None:
 
 
 def test_a_swap_is_told_before_others_of_its_cell() -> None:
-    """A cell of a day has many events."""
+    """In a graph of a day, a cell has many events."""
     cursor = TimeCursor()
     cursor.span(4)
     events = (event(7500, "done", "bind done in 3.8 s"), event(7600, "done", "started"))

@@ -385,7 +385,7 @@ def test_an_undo_that_is_followed_tells_first(bench: Bench) -> None:
     assert told == [False]
 
 
-# --- what whoever asked is told ---------------------------------------------------
+# --- what the caller is told ------------------------------------------------------
 
 
 def served(

@@ -1,4 +1,4 @@
-"""What an ordinary user may have started as root."""
+"""What an ordinary user may start as root."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_a_long_text_is_cut_with_a_sign_of_it() -> None:
 
 
 def test_no_text_is_markup() -> None:
-    """Desktops take <a> and <img> in a notification, and a USB device chooses its name."""
+    """Desktops interpret <a> and <img> in a notification, and a USB device chooses its name."""
     sequence = notification('“<img src="/etc/x"/>” attached & again', FOOT)
     assert "<" not in sequence
     assert "‹img src" in sequence

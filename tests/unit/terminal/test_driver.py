@@ -180,7 +180,7 @@ def test_a_lost_terminal_is_reported_once_and_discards_output(line: Line) -> Non
 
 
 class Lent(Tty):
-    """A terminal of which we are in the background."""
+    """A terminal on which we are a background process."""
 
     foreground = False
 

@@ -1,4 +1,4 @@
-"""Rules are parsed once for each set of variables, and always with the values of now."""
+"""Rules are parsed once for each set of variables, and always with the current values."""
 
 from __future__ import annotations
 

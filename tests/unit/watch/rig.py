@@ -1,4 +1,4 @@
-"""A watch of a host whose readings, clock and answers are the test's."""
+"""A watch on a host whose readings, clock and answers the test controls."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class PlanSource(Source[T]):
 
 
 class Mover:
-    """Hands each request to the test, and gives the answer that waits for it."""
+    """Hands each request to the test, and gives the answer that the test has queued."""
 
     unavailable_reason = None
     needs_terminal = False
@@ -95,7 +95,7 @@ class Mover:
 
 
 class Control(ReadOnlyControl):
-    """Hands each device that is lent to the test. ``problem`` is why the next one is not."""
+    """Gives the test each device that is lent. ``problem`` is why the next one cannot be."""
 
     unavailable_reason: str | None = None  # type: ignore[assignment]
 
@@ -244,7 +244,7 @@ class Rig:
         return self.told[-1][0] if self.told else ""
 
     def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until a look of the watch made it so."""
+        """Wait until this holds after the watch has looked."""
         with self._looks:
             assert self._looks.wait_for(holds, PATIENCE), self.told[-3:]
 

@@ -331,7 +331,7 @@ def test_a_guest_that_ended_meanwhile_has_ended() -> None:
 
 
 def test_a_return_ends_with_the_policy_for_it() -> None:
-    """Whoever changes the configuration to keep the card, and starts the watch again, keeps it."""
+    """A user who changes the configuration to keep the card, and restarts the watch, keeps it."""
     watch = Watching()
     watch.after_an_end()
     watch.policy = WatchPolicy("keep")
@@ -341,7 +341,7 @@ def test_a_return_ends_with_the_policy_for_it() -> None:
 
 
 def test_a_card_that_somebody_has_moved_meanwhile_stays() -> None:
-    """Whoever bound it by hand after the guest had ended wants it there."""
+    """A user who bound it by hand after the guest had ended wants it there."""
     watch = Watching()
     watch.look(seen(win(), swap=replace(SWAP, state="done")))
     watch.restart()

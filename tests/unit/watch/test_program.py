@@ -38,7 +38,7 @@ def event(text: str) -> Event:
 def run(
     script: str, *events: Event, user: Identity | None = None, words: Sequence[str] = ()
 ) -> list[str]:
-    """Hand events over to a shell script; returns what was complained about."""
+    """Hand events over to a shell script; returns the complaints."""
     complaints: list[str] = []
     made = EventProgram(["/bin/sh", "-c", script, "sh", *words], user, "tower", complaints.append)
     for each in events:
@@ -48,7 +48,7 @@ def run(
 
 
 def run_as_is(command: Sequence[str], user: Identity | None = None) -> list[str]:
-    """Hand an event over twice; returns what was complained about."""
+    """Hand an event over twice; returns the complaints."""
     complaints: list[str] = []
     made = EventProgram(command, user, "tower", complaints.append)
     made.tell(ENDED)
@@ -255,7 +255,7 @@ while True:
             except OSError:
                 pass
 """
-"""Stops every process of its user as soon as it is there."""
+"""Stops every process of its user as soon as the process exists."""
 
 
 @as_root
@@ -293,12 +293,13 @@ while not seized:
 print(flush=True)
 sys.stdin.read()
 """
-"""Traces a process of that user and does not wait for it. Until then its parent cannot either."""
+"""Traces a process of that user and does not wait for it. Until it does, the parent cannot wait for
+it either."""
 
 
 @as_root
 def test_a_killed_program_that_is_traced_holds_up_nothing_and_gets_no_company(log: Path) -> None:
-    """Each would leave a process behind, until the watch could start none."""
+    """Each further one would leave a process behind, until the watch could start none."""
     complaints: list[str] = []
     command = [sys.executable, "-I", "-c", TRACER]
     script = 'echo began >>"$1"; exec sleep 600'

@@ -1,4 +1,4 @@
-"""What the watch remembers: readings, events and swaps, written seldom and told about once."""
+"""What the watch remembers: readings, events and swaps, written rarely; a failure is told once."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def replugged(element: UsbHostDev, number: int) -> Replugged:
 
 
 def test_of_a_device_that_comes_and_goes_only_the_last_one_waits() -> None:
-    """A guest can have a device that it was lent begin anew as often as it likes."""
+    """A guest can reset a device that it was lent as often as it likes."""
     began, free = threading.Semaphore(0), threading.Event()
 
     def reopened() -> Host:

@@ -65,7 +65,7 @@ IRIS = Card(
     ),
     AT, 2, {"load": (6.0,) * 200, "power": (4.0,) * 200}, age_s=1.0, keys=CARD_KEYS,
 )  # fmt: skip
-"""A card that tells little."""
+"""A card that reports little."""
 
 _DEVICES, _DRIVERS = "/sys/bus/pci/devices", "/sys/bus/pci/drivers"
 SWAP = Swap(

@@ -21,7 +21,7 @@ _SIGNS = [field.name for field in fields(RICH) if field.name != "braille"]
 ONLY_RICH = (
     {getattr(RICH, name) for name in _SIGNS} - {getattr(PLAIN, name) for name in _SIGNS} - set("·–")
 )
-"""The signs that the Linux console lacks."""
+"""The characters that the Linux console lacks."""
 
 
 def text(line: Line) -> str:

@@ -1,4 +1,5 @@
-"""Events: time, sign, text and cause in columns; alike ones folded; nothing far from its text."""
+"""Events: time, sign, text and cause in columns; repeated ones folded; nothing far from its
+text."""
 
 from __future__ import annotations
 

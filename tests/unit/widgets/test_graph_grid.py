@@ -86,7 +86,7 @@ def test_a_heading_keeps_its_figure_and_drops_the_least_of_the_rest(width: int, 
     [(2.0, "min 3 %  mean"), (10.0, "lowest 10 s 3 %  mean"), (60.0, "lowest minute 3 %  mean")],
 )
 def test_the_least_is_called_what_it_is(step_s: float, shown: str) -> None:
-    """Of a tier of the history, means and maxima are kept, and no minima."""
+    """A tier of the history keeps means and maxima, but no minima."""
     load = sheet(40, extremes=Extremes(3, 40, 97, step_s))
     (head, *_) = grid_lines([load], Size(80, 6), Times(), columns=1)
     assert f"  {shown}" in text(head)

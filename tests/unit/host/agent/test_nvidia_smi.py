@@ -242,7 +242,8 @@ def test_an_error_of_one_card_is_not_reported_for_another() -> None:
 
 
 def test_a_card_that_tells_errors_only_is_still_there() -> None:
-    """Everything but its ids and its name, which the driver knows without the card."""
+    """Everything is an error except its ids and its name, which the driver knows without the
+    card."""
     errors = {field.replace(".", "_"): "[GPU is lost]" for field in FIELDS[3:-1]}
     ((told,),) = card_remarks(output(**errors))
     assert told.startswith(f"[GPU is lost] for {len(errors)} of {len(FIELDS)} values (the card has")

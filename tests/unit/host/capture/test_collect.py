@@ -76,7 +76,7 @@ def test_a_loaded_capture_of_a_case_says_the_same(said: Said, tmp_path: Path, na
 
 
 class Asked:
-    """A tree that notes what was read of another, as far as it exists there."""
+    """A tree that notes what was read from another, if it exists there."""
 
     is_machine = False
     is_copied = True

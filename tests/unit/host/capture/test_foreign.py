@@ -1,4 +1,5 @@
-"""Names of other hosts and of people in free text: which are told by their form, and what stays."""
+"""Names of other hosts and of people in free text: which are recognised by their form, and what
+stays."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_messages_have_their_time_and_no_text(log: tuple[socket.socket, socket.s
 def test_a_message_that_is_repeated_is_told_once_a_minute(
     log: tuple[socket.socket, socket.socket],
 ) -> None:
-    """By the log's own time: it is read in an instant."""
+    """By the time in the log, which is read all at once."""
     text = told(log, *((at, XID.format(31), 3) for at in (0.0, 1.0, 59.0, 61.0, 62.0)))
     assert [line.split()[0] for line in text.splitlines()] == ["0.000", "61.000"]
 

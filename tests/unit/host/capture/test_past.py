@@ -1,4 +1,4 @@
-"""The history of the watch in a capture: what is kept of it, and what is not told."""
+"""The history of the watch in a capture: what is kept of it, and what is left out."""
 
 from __future__ import annotations
 

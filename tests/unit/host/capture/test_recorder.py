@@ -27,7 +27,8 @@ LINKS = ("current_link_speed", "current_link_width", "max_link_speed", "max_link
 
 
 class Live(PlainTree):
-    """A host as if it were this one: its files are not a copy. Notes what is read, and fails."""
+    """A host as if it were this one: its files are not a copy. Notes what is read, and raises the
+    errors in ``fails``."""
 
     def __init__(self, path: Path, fails: dict[str, OSError] | None = None) -> None:
         super().__init__(path)

@@ -179,5 +179,5 @@ def test_known_options_of_shell_stay(text: str) -> None:
 
 
 def _whole(found: KernelSettings) -> list[tuple[str, str | None, str, int | None]]:
-    """The options whose value is not joined by a quote to a word that goes."""
+    """The options whose value is not joined by a quote to a word that is removed."""
     return [each for each in _options(found) if each[1] in (None, "pt")]

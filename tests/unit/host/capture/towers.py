@@ -11,7 +11,7 @@ from tests.unit.host.uses.usb_tree import MOUSE, add_usb
 
 HOME = "/home"
 USER, HOST = "annegret", "kellerkiste"
-"""Whose host it is, and its name."""
+"""The user of the host, and the host's name."""
 
 MAC, UUID = "52:9a:be:0c:7d:1e", "8c5e7d21-3a44-4f0b-9b6e-d2f1a07c9e35"
 MACHINE_ID = "d41f0c9a7be54c0f9d6b8a2e13f5c7e9"

@@ -37,7 +37,7 @@ def minute(
     events: tuple[StoredEvent, ...] = (),
     swaps: tuple[StoredSwap, ...] = (),
 ) -> Entry:
-    """What is written after that minute since boot. The means are its number."""
+    """The entry written after that minute since boot. Its means are the minute's number."""
     tens = {
         key: {number * 6 + ten: Bucket(10, float(number), number + 5.0) for ten in range(6)}
         for key in series

@@ -85,7 +85,7 @@ def test_whatever_the_files_say_it_ends_at_some_time(entries: list[Entry]) -> No
 
 
 def test_readings_of_the_last_seconds_go_before_those_of_the_minute() -> None:
-    """The watch writes the seconds that have passed with their readings, not the present one."""
+    """The watch writes the readings of past seconds, not of the current one."""
     seconds = {LOAD: {116: Bucket(1, 80.0, 80.0)}}
     newest = Entry(BOOT_ID, BOOTED.timestamp(), 120.0, (block(SECONDS.step_s, seconds),))
     found = recording([minute(0), minute(1), newest])

@@ -259,7 +259,7 @@ def test_a_killed_writer_leaves_all_that_it_had_written(place: Path, rounds: int
 
 
 class Disk:
-    """Records what is forced to the disk: the numbers of files, with their bytes then."""
+    """Records what is forced to the disk: the inode numbers of files, with their sizes then."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.forced: list[tuple[int, int]] = []

@@ -1,4 +1,4 @@
-"""The journal: complete or absent, root's, and no other file is believed."""
+"""The journal: complete or absent, owned by root, and no other file is trusted."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_an_entry_of_an_older_version_is_read() -> None:
 def test_a_lock_that_was_removed_before_it_was_taken_locks_nothing(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever removed it held it; the next swap makes another one."""
+    """The process that removed it held it; the next swap makes another one."""
     lock = run_folder._lock
 
     def removed(descriptor: int, timeout: float) -> None:

@@ -51,7 +51,7 @@ def test_libvirt_itself_never_leaves_it_out() -> None:
         "\ufeff{}",
         "<?xml version='1.0' encoding='utf-8'?>\n{}",
         "\n<?xml version='1.0'?>{}",
-        "<?xml version='1.0' encoding='UTF-16'?>{}",  # converted, but the first line unchanged
+        "<?xml version='1.0' encoding='UTF-16'?>{}",  # converted, but with its first line unchanged
         "<!--\nWARNING: THIS IS AN AUTO-GENERATED FILE.\n  virsh edit win\n-->\n\n{}<!-- end -->\n",
         "<!-- a --><!-- <domain> -->{}",
         "{}" + "\0" * 3000,

@@ -1,4 +1,4 @@
-"""Which process is our own NVML child: word by word what we start, and nothing like it."""
+"""Which process is our own NVML child: one with exactly the words that we start, and no other."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_what_is_started_is_recognised() -> None:
 def test_another_word_in_any_place(place: int) -> None:
     words = started()
     words[place] += "x"
-    pynvml = 4  # is in another folder for another user
+    pynvml = 4  # may be in another folder for another user
     assert is_nvml_child(words) is (place == pynvml)
 
 

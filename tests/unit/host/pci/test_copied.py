@@ -1,6 +1,6 @@
 """Copies of /sys and /proc: padded, with other line ends, without links, without unreadable files.
 
-They are read as the files that they are copies of.
+They are read as the originals would be.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def test_a_file_of_a_server_is_recognized_by_its_name(
 ) -> None:
     """A file on a network file system is not checked; only its name can raise a doubt.
 
-    The other files are checked, and are no devices.
+    The other files are checked, and are not devices.
     """
     (process / name).write_text("no device")
     (process / "fd/3").symlink_to(process / name)

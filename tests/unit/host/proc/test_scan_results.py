@@ -36,7 +36,7 @@ def test_a_command_line_is_words_with_a_zero_after_each() -> None:
 
 
 def test_our_own_reader_is_one_by_all_its_words() -> None:
-    """One word more or less, even an empty one, makes it somebody else's."""
+    """One word more or fewer, even an empty one, makes it somebody else's."""
     words = "\0".join(command(DRIVER, JOURNAL, (1, 2), [CARD]))
     ends = ("\0", "\0\0", "\0x\0")
     told_of = [

@@ -68,7 +68,7 @@ def test_a_keyboard_a_mouse_with_keys_and_a_hub(tmp_path: Path) -> None:
 
 
 def test_a_hub_is_what_has_a_hubs_interface_whatever_the_device_says(tmp_path: Path) -> None:
-    """Lent, it would take the host's keyboard along that is plugged into it."""
+    """If it were lent, the host's keyboard that is plugged into it would go with it."""
     hub = {("ff", "00"): None, ("09", "00"): "hub"}
     add_usb(tmp_path, XHCI, "1-3", 4, "1d6b:0104", hub, device_class="ef")
     add_usb(tmp_path, XHCI, "1-3.1", 6, interfaces={KEYBOARD: "usbhid"})

@@ -1,4 +1,4 @@
-"""The record of the watch: complete or absent, root's, and no other file is believed."""
+"""The record of the watch: complete or absent, owned by root, and no other file is trusted."""
 
 from __future__ import annotations
 
