@@ -97,7 +97,7 @@ def yield_to_others(name: str) -> None:
 
 
 def reported(console: Path) -> list[list[str]]:
-    """The devices that the guest saw each time that they changed, as ``vendor:product serial
-    name``."""
+    """The devices, as ``vendor:product serial name``, that the guest saw each time that they
+    changed."""
     lines = re.findall(r"^usb: (.*?)\r?\n", console.read_text(errors="replace"), re.MULTILINE)
     return [re.findall(r"\[(.*?)\]", line) for line in lines]
