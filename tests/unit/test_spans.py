@@ -234,7 +234,7 @@ class Screen:
 
 
 def minute(before: float) -> int:
-    """The minute, so many hours before the screen began."""
+    """The minute that many hours before the screen began."""
     return int((BEGAN - timedelta(hours=before)).timestamp() // 60)
 
 

@@ -185,7 +185,7 @@ def test_what_is_advised_for_a_mix_can_be_done_and_ends_it(
 def test_one_of_three_companions_is_enough(
     gpu: str | None, other: str | None, verdict: str, odd: int
 ) -> None:
-    """The other two have no driver, which is no side."""
+    """The other two have no driver, which counts for neither side."""
     functions = [replace(f, driver=None) for f in four(None, None)]
     functions[0] = replace(functions[0], driver="nvidia" if gpu == "host" else gpu)
     functions[odd] = replace(functions[odd], driver="xhci_hcd" if other == "host" else other)

@@ -195,7 +195,7 @@ class Rig:
         return NOON + timedelta(seconds=self.now_s - 1000.0)
 
     def reopened(self) -> Host:
-        """The same host once more: its sources are read and closed apart from the watch's."""
+        """Open the same host again; its sources are read and closed apart from the watch's."""
         self.plans += 1
         return Host(
             PlanSource(self.facts.reading), PlanSource(self.pci.reading),

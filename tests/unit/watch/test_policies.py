@@ -441,7 +441,7 @@ def test_a_longer_pause_of_the_user_stays() -> None:
 
 
 def test_a_watch_that_is_started_again_counts_anew() -> None:
-    """As whoever has changed the configuration does."""
+    """A user who has changed the configuration starts it again."""
     watch = Watching()
     watch.look(RUNNING)
     for _ in range(VAIN_LIMIT):

@@ -108,11 +108,11 @@ def test_of_too_many_events_and_swaps_the_newest_are_shown(monkeypatch: pytest.M
     assert [swap.id for swap in found.past.swaps] == ["2"]
 
 
-# --- files of anybody's ----------------------------------------------------------------
+# --- files that anybody may have made --------------------------------------------------
 
 
 def test_the_files_of_a_folder_are_read_in_order(tmp_path: Path) -> None:
-    for part in range(3):  # a store that begins anew begins a file
+    for part in range(3):  # a new store begins a new file
         kept = store(tmp_path / "history")
         kept.write(minute(part))
         kept.close()

@@ -78,8 +78,8 @@ def test_of_several_the_one_that_libvirt_has_put_into_its_cgroup_is_believed(
 def test_a_command_line_is_read_in_one_pass(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Anybody may start a process with such a line. This one is long enough that a search that
-    begins anew at each name does not end."""
+    """Anybody may start a process with such a line. This one is so long that a search that starts
+    over at each name would not end."""
     size = 4 << 20
     monkeypatch.setattr("tui.host.libvirt.qemu_process.CMDLINE_LIMIT", size)
     process(tmp_path, 10, ["-name", "guest="] * (size // 14) + ["-uuid", ONE])
