@@ -21,9 +21,6 @@ from tui.host.libvirt import connection
 from tui.host.libvirt.source import GuestsSource
 from tui.model import Guests, HostDev
 
-SOON = 0.2
-"""Seconds within which the effect of a call must be read."""
-
 HOSTDEV = """
 <hostdev mode='subsystem' type='pci' managed='no'>
   <source><address domain='0x0000' bus='0xff' slot='0x1f' function='0x7'/></source>

@@ -59,7 +59,9 @@ def vm(libvirtd: Daemon, virsh: libvirt.virConnect) -> Iterator[libvirt.virDomai
     made = virsh.defineXML(tiny("vm"))
     yield made
     libvirtd.end_domains()
+    deadline = time.monotonic() + 60
     while made.isActive():
+        assert time.monotonic() < deadline
         time.sleep(0.02)
 
 

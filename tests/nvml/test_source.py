@@ -546,12 +546,12 @@ def test_crashes_in_a_row_are_spaced(machine: Machine) -> None:
 
 
 def test_a_hang_is_reported_and_its_child_is_gone(machine: Machine) -> None:
-    source = machine.source(timeout=0.3)
+    source = machine.source(timeout=2)
     source.read()
     pid = source.pid
     assert pid is not None
     machine.control(f"{ONE} fault hang")
-    assert "did not answer within 0.3 s" in failure(source)
+    assert "did not answer within 2 s" in failure(source)
     assert is_gone(pid)
     machine.control()
     machine.now += 1.0
@@ -576,7 +576,7 @@ def test_a_hang_ends_early_when_the_card_leaves(machine: Machine) -> None:
     thread.start()
     machine.await_hang()
     machine.unbind(ONE)
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert done == ["the cards on the nvidia driver are changing"]
     assert is_gone(pid)
@@ -593,7 +593,7 @@ def test_close_in_the_middle_of_a_hang(machine: Machine) -> None:
     thread.start()
     machine.await_hang()
     source.close()
-    thread.join(10)
+    thread.join(60)
     assert told == [RELEASED]
     assert source.pid is None
 
