@@ -33,8 +33,8 @@ def bar_line(
 
 
 def bar(share: float | None, width: int, ramp: Ramp, glyphs: Glyphs = RICH) -> Line:
-    """A bar of ``width`` cells; each has the ramp's tone at its place. Something measured that is
-    not zero fills at least one cell."""
+    """A bar of ``width`` cells, each in the ramp's tone at that point. A measured value above zero
+    fills at least one cell."""
     filled = 0
     if share is not None and share > 0:
         filled = min(max(1, round(share * width)), width)

@@ -60,7 +60,7 @@ class BlockList(Panel):
         self._draw()
         top, end = self._rows(id)
         if id == self._ids[0]:
-            top = 0  # with what stands above it
+            top = 0  # with what is above it
         if top < self.scroll_offset.y:
             self.scroll_to(y=top, animate=False)
         elif end > self.scroll_offset.y + self.space.height:

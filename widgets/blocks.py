@@ -1,4 +1,4 @@
-"""Blocks of lines that share a panel: what does not fit is left out whole."""
+"""Blocks of lines that share a panel. A block that does not fit is left out entirely."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from widgets.lines import Line
 
 
 class Ranked(NamedTuple):
-    """Lines that stay together. Those of the lowest ``rank`` get their rows first; among equals,
-    the first one."""
+    """Lines that stay together. The block with the lowest ``rank`` gets its rows first; among
+    equals, the first block."""
 
     rank: int
     lines: Sequence[Line]
 
 
 def fitted(blocks: Sequence[Ranked], height: int) -> list[Sequence[Line]]:
-    """The lines of each block, none for those that do not fit into ``height`` rows."""
+    """The lines of each block; none for a block that does not fit into ``height`` rows."""
     left = height
     found: list[Sequence[Line]] = [()] * len(blocks)
     for index in sorted(range(len(blocks)), key=lambda index: blocks[index].rank):

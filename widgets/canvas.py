@@ -23,7 +23,7 @@ from widgets.tones import ink
 
 class Canvas(ScrollView):
     """Draws lines, one of them under the cursor; scrolls if they do not fit. There is no scrollbar:
-    it would take its column from the lines."""
+    it would cost the lines a column."""
 
     DEFAULT_CSS = """
     Canvas {
@@ -38,7 +38,7 @@ class Canvas(ScrollView):
     ALLOW_SELECT = False
 
     _drawn_for: Size | None = None
-    """The room that it is drawn for, if it need not be drawn again for the same one."""
+    """The size that the content was drawn for; ``None`` if it must be drawn again anyway."""
 
     def __init__(
         self, *, id: str | None = None, classes: str | None = None, can_focus: bool = False
@@ -47,20 +47,20 @@ class Canvas(ScrollView):
         self._lines: list[Line] = []
         self._given: tuple[Line, ...] = ()
         self._width = 0
-        """The cells of a line when it was painted."""
+        """The width of a line at the last paint, in cells."""
         self._inside = Region()
-        """The content within the frame when it was painted."""
+        """The region inside the frame at the last paint."""
         self._cursor: int | None = None
         self._styles: dict[Tone | Literal["base"], Style] = {}
 
     def notify_style_update(self) -> None:
-        """Forget the styles: the theme may be another one."""
+        """Forget the styles: the theme may have changed."""
         super().notify_style_update()
         self._styles.clear()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Without the one that turns a terminal's own colours into 24-bit ones: tones that are to
-        be are so already."""
+        """Without Textual's filter that turns ANSI colours into 24-bit ones: tones that need 24-bit
+        colours have them already."""
         found = super().get_line_filters()
         return [each for each in found if not isinstance(each, ANSIToTruecolor)]
 
@@ -68,7 +68,7 @@ class Canvas(ScrollView):
         self._draw_for_room()
 
     def _draw_for_room(self) -> None:
-        """Draw for the present room, unless that has been done."""
+        """Draw for the current size, unless that has been done."""
         if self._drawn_for != self.room:
             self._draw()
 
@@ -102,7 +102,7 @@ class Canvas(ScrollView):
             self.refresh(*(Region(0, self._row_of(y), width, 1) for y in sorted(changed)))
 
     def _fitted(self, lines: Sequence[Line], width: int) -> list[Line]:
-        """The lines cut to ``width``, in few spans. Most of them are those of the last time."""
+        """The lines cut to ``width``, in few spans. Most of them are the same as last time."""
         last = zip(self._given, self._lines, strict=True) if width == self._width else ()
         self._given, self._width = tuple(lines), width
         return [
@@ -115,8 +115,8 @@ class Canvas(ScrollView):
         return y - self.scroll_offset.y
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Within the content the rows as they are. Textual would frame, filter and cut each, which
-        takes as long as drawing it; canvases have no style that changes what is inside."""
+        """Return the rows inside the frame unchanged. Textual would frame, filter and crop each of
+        them, which takes as long as drawing it; no style of a canvas changes its content."""
         inside = self._inside
         is_whole = crop.column_span == inside.column_span and inside.contains_region(crop)
         if not is_whole or self._is_altered:
@@ -125,7 +125,7 @@ class Canvas(ScrollView):
 
     @property
     def _is_altered(self) -> bool:
-        """Whether Textual alters what is drawn: for a terminal without colours, or where the mouse
+        """Whether Textual alters what is drawn: on a terminal without colours, or while the mouse
         is over a key."""
         return bool(self.get_line_filters() or self.hover_style)
 

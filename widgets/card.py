@@ -24,16 +24,16 @@ from widgets.footer import Hint
 from widgets.graph import Mark, Series
 
 WIDE = 76
-"""Cells from which there are two columns, and names are written out."""
+"""Minimum width in cells for two columns and full names."""
 
 LATE_S = 2.0
-"""Seconds from which a reading is marked as old, unless the caller overrides it."""
+"""Age in seconds from which a reading is marked as old, unless the caller overrides it."""
 
 GUEST_LATE_S = 30.0
 """The same for readings from a guest, which come less often."""
 
 AGE_STEPS_S = (2, 5, 10, 20, 30, 40, 50)
-"""The seconds that an age is shown in, so that it changes rarely; above them whole minutes."""
+"""The steps in which an age is shown, so that it changes rarely; above them, whole minutes."""
 
 GUEST_AGE_STEP_S = 10
 
@@ -44,8 +44,8 @@ GIVES: dict[MetricsSource, tuple[CardSeries, ...]] = {
     "i915": ("load", "power", "clock"),
     "xe": ("load", "power", "clock"),
 }
-"""What every card of a source gives. A value of these that is missing is a dash; any other value
-has a row only if it was measured."""
+"""The series that every card of a source has. If one of these has no value, its row shows a dash;
+any other series has a row only if it was measured."""
 
 DRIVER_SOURCES: dict[str, MetricsSource] = {
     "nvidia": "nvml", "amdgpu": "amdgpu", "i915": "i915", "xe": "xe",
@@ -57,16 +57,16 @@ DRIVER_SOURCES: dict[str, MetricsSource] = {
 class Card:
     """A card as of ``at``, and what else its panel needs.
 
-    ``series`` are its past values, and ``extremes`` those of the series on the whole screen;
-    ``lower`` is the one that the user chose, ``None`` if none.
+    ``series`` are its past values, and ``extremes`` those of the series when full-screen;
+    ``lower`` is the series that the user chose, ``None`` if none.
     ``usual_s`` is how long the last such swap took. ``age_s`` is the age of its reading, shown
-    from ``late_s``. ``last`` is its last reading and ``last_age_s`` the age of that: shown if
-    there is no other. ``guest`` is the name of the allowed guest. ``keys`` are those that
+    from ``late_s`` on. ``last`` is its last reading and ``last_age_s`` the age of that, shown if
+    there is no current one. ``guest`` is the name of the allowed guest. ``keys`` are those that
     act on the card; ``start_key`` starts the guest, and ``checks_key`` shows all checks.
     ``first_step`` says what is not set up yet, in full and briefly. ``twin``: another card has the
     same name. ``flash``: its owner has just changed.
 
-    Two values are equal if they look alike: ages count in the steps in which they are shown.
+    Two values are equal if they look the same: ages are compared as they are shown.
     """
 
     gpu: Gpu
@@ -129,7 +129,7 @@ class Card:
 
     @property
     def faded(self) -> bool:
-        """Whether the figures are the last ones in place of new ones."""
+        """Whether the last figures stand in for current ones."""
         return self.quiet and self.reading is None and self.last is not None and not self.lost
 
     @property
@@ -141,8 +141,8 @@ class Card:
 
     @property
     def limits(self) -> Metrics:
-        """The figures whose limits are the ends of scales: also those of a card that cannot be
-        read now."""
+        """The figures whose limits are the tops of the scales, also for a card that cannot be read
+        now."""
         reading = self.reading or self.last
         return reading.metrics if reading is not None else Metrics()
 
@@ -172,7 +172,7 @@ class Card:
         return (self.at - self.swap.began_at).total_seconds() if self.swap else 0.0
 
     def gives(self, name: CardSeries) -> bool:
-        """Whether there can be a value of this series: its source gives it, or gave it once."""
+        """Whether this series can have a value: its source reports it, or did so before."""
         reading = self.reading or self.last
         source = reading.source if reading else DRIVER_SOURCES.get(self.gpu.function.driver or "")
         if source is None or name in GIVES[source]:
@@ -186,7 +186,7 @@ def measured(series: Series) -> bool:
 
 
 def seconds_text(seconds: float) -> str:
-    """``2.1 s``, and from ten seconds on whole ones."""
+    """``2.1 s``; whole seconds from ten on."""
     return f"{max(seconds, 0.0):.1f} s" if seconds < 9.95 else ago(seconds)
 
 
@@ -206,7 +206,7 @@ def guest_age_text(seconds: float | None) -> str:
 
 
 def twins(gpus: Sequence[Gpu]) -> frozenset[str]:
-    """The addresses of the cards that share their name with another one."""
+    """The addresses of the cards that share their name with another card."""
     names = [card_name(gpu.name) for gpu in gpus]
     return frozenset(
         g.address for g, name in zip(gpus, names, strict=True) if names.count(name) > 1

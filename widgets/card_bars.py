@@ -1,6 +1,6 @@
-"""The figures of a card: its four bars, and the row of what else was read.
+"""The figures of a card: its four bars, and a row with everything else that was read.
 
-A row keeps its place: a value that is missing now is a dash. Only a card that can never give a
+A row keeps its place: a value that is missing now is a dash. Only a card that can never have a
 value has no row for it.
 """
 
@@ -17,24 +17,24 @@ from widgets.glyphs import RICH, Glyphs
 from widgets.lines import DASH, Line, Span, faded, join, line, pad, width_of
 
 ROWS: tuple[CardSeries, ...] = ("load", "vram", "power", "temp")
-"""The series with a bar, in their order. In two columns it goes down first."""
+"""The series with a bar, in order. In two columns, the order is down each column."""
 
 LABELS: dict[CardSeries, str] = {
     "load": "Load", "vram": "VRAM", "power": "Power", "temp": "Temp", "clock": "Clock",
 }  # fmt: skip
 
 POWER_REASONS, HEAT_REASONS = ("power cap", "power brake"), ("thermal", "hw thermal")
-"""What holds a card back at the limit of its power, and of its temperature."""
+"""The throttle reasons at the power limit, and at the temperature limit."""
 
 PAIR_HEAD = 11
-"""Cells of label and figure where two values share a row."""
+"""Width of label and figure, in cells, where two values share a row."""
 
 
 # --- the values -------------------------------------------------------------------
 
 
 class Value(NamedTuple):
-    """A value as a bar shows it; ``short`` is its figure in few cells."""
+    """A value as a bar shows it; ``short`` is its figure in fewer cells."""
 
     figure: str | None
     short: str | None
@@ -44,7 +44,8 @@ class Value(NamedTuple):
 
 
 def value(name: CardSeries, m: Metrics, limits: Metrics) -> Value:
-    """What the bar of a series shows; a limit that was read before stands in for a missing one."""
+    """What the bar of a series shows. A limit from an earlier reading stands in for a missing
+    one."""
     held = m.throttle or ()
     if name == "load":
         clock = f"{m.clock_mhz:.0f} MHz" if m.clock_mhz is not None else ""
@@ -91,7 +92,7 @@ def bar_names(card: Card) -> tuple[CardSeries, ...]:
 
 def bar_row(name: CardSeries, card: Card, width: int, glyphs: Glyphs = RICH) -> Line:
     """One bar. Without a limit there is only the figure; a ``!`` after the limit says that the
-    limit holds the card back."""
+    card is throttled by it."""
     found = value(name, card.metrics, card.limits)
     head, tail = columns(width)
     no_scale = found.share is None and found.figure is not None
@@ -150,8 +151,8 @@ DROPPED_FIRST = ("Memory", "Dec", "PCIe", "Stream", "Enc", "Fan")
 
 
 def info_line(card: Card, width: int) -> Line:
-    """Fan, memory clock, encoder, PCIe link. What was not read is left out; what does not fit is
-    dropped whole, the memory clock first."""
+    """Fan, memory clock, encoder, PCIe link. Values that were not read are left out. Values that do
+    not fit are dropped, never cut, the memory clock first."""
     wide = width >= WIDE
     fields = _fields(card, wide=wide, short=False)
     for gap in ("   ", "  "):

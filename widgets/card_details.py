@@ -1,4 +1,4 @@
-"""What is known about a card besides its readings: on the whole screen, below its graphs."""
+"""What is known about a card besides its readings; shown below its graphs when full-screen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BRANDS = {"geforce": "GeForce", "titan": "TITAN", "pro": "professional", "mining
           "unknown": "unknown brand"}  # fmt: skip
 
 WITHOUT_FAN: tuple[MetricsSource, ...] = ("i915", "xe")
-"""Sources whose cards have no fan of their own, and whose encoders are not read."""
+"""Sources whose cards have no fan of their own. Their encoders are not read."""
 
 _CHIP = re.compile(r"[^\[\]]+(?= \[)")
 
@@ -36,8 +36,8 @@ def card_detail_lines(
 ) -> list[Line]:
     """The details of ``gpu``, in two columns where there is room, and the table of its users.
 
-    ``checks`` are the live checks; those of NVIDIA's rules are summed up. ``users`` is ``None``
-    before the first scan for them. ``guest_driver`` and ``host_driver`` are the versions of
+    ``checks`` are the live checks; those of NVIDIA's rules are summarised. ``users`` is ``None``
+    before the first scan for users. ``guest_driver`` and ``host_driver`` are the versions of
     NVIDIA's driver in the guest that has the card, and on the host.
     """
     left = [
@@ -90,7 +90,7 @@ def _named(function: PciFunction, gpu: Gpu) -> str:
 
 
 def _group(gpu: Gpu, glyphs: Glyphs) -> Iterator[Row]:
-    """Its group and whether VFIO can claim it; what blocks it, each with its reason."""
+    """Its group, whether VFIO can claim it, and each function that blocks it, with the reason."""
     group, viability = gpu.function.iommu_group, gpu.viability
     name = "none" if group is None else str(group)
     verdicts: dict[bool | None, tuple[str, Tone]] = {
@@ -131,7 +131,7 @@ def _used_by(gpu: Gpu, users: CardUsers | None, stop_key: str) -> Line:
 
 
 def _rules(gpu: Gpu, checks: Sequence[Check], glyphs: Glyphs) -> Iterator[Row]:
-    """NVIDIA's rules for the guest's card: the worst verdict with its reason, or all in short."""
+    """NVIDIA's rules for the guest's card: the worst verdict with its reason, or a summary."""
     if gpu.role != "guest" or not checks:
         return
     verdicts: tuple[tuple[str, str, Tone], ...] = (
@@ -170,7 +170,7 @@ def _right(gpu: Gpu) -> Iterator[Row]:
 
 
 def stream(metrics: Metrics) -> Line:
-    """``1 session, 60 fps, 4.2 ms``: the video that the card encodes."""
+    """``1 session, 60 fps, 4.2 ms``: the video streams that the card encodes."""
     count, fps, late = metrics.enc_sessions or 0, metrics.enc_fps, metrics.enc_latency_us
     parts = [f"{count} session{'' if count == 1 else 's'}"]
     parts += [f"{fps:.0f} fps"] if fps is not None else []
@@ -179,7 +179,7 @@ def stream(metrics: Metrics) -> Line:
 
 
 def _link(gpu: Gpu, metrics: Metrics) -> str:
-    """``PCIe 4.0 x4, at most 4.0 x16``: the link now, and what both ends could have."""
+    """``PCIe 4.0 x4, at most 4.0 x16``: the current link, and the best that both ends support."""
     now = link(gpu.vitals.link if gpu.vitals else None)
     if metrics.pcie_gen is not None:
         now = pcie(metrics.pcie_gen, metrics.pcie_width)
@@ -206,7 +206,7 @@ def resets(function: PciFunction) -> str | None:
 
 
 def rare_rows(function: PciFunction) -> Iterator[Row]:
-    """What few functions have."""
+    """Properties that few functions have."""
     if function.sriov_total_vfs:
         yield "SR-IOV", f"up to {function.sriov_total_vfs} virtual functions"
     if function.numa_node is not None and function.numa_node >= 0:

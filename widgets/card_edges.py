@@ -18,10 +18,10 @@ from widgets.lines import Line, Span, Tone, fit, join, line, width_of
 from widgets.panel import FRAME_CELLS, Accent, Edges
 
 BETWEEN = 4
-"""Cells between the two ends of an edge: `` ── ``."""
+"""Cells between the two texts in an edge: `` ── ``."""
 
 LEAST_STATE = 10
-"""Cells that a long name leaves for the owner."""
+"""Cells that a long name must leave for the owner."""
 
 ROLES = {"guest": "Guest GPU", "host": "Host GPU", "other": "GPU"}
 
@@ -29,7 +29,7 @@ SERIES_ACTION, BIND_ACTION, UNBIND_ACTION = "screen.series", "app.bind", "app.un
 
 
 def accent_of(gpu: Gpu) -> Accent:
-    """The accent of a card's panel: the guest's card has its own, all others are the host's."""
+    """The accent of a card's panel: one for the guest's card, another for all the host's cards."""
     return "guest-gpu" if gpu.role == "guest" else "host-gpu"
 
 
@@ -39,8 +39,8 @@ def card_edges(
 ) -> Edges:  # fmt: skip
     """The edges of a panel with ``width`` cells for its lines.
 
-    ``lower``: a graph can be changed. ``names``: the processes have no row. ``hidden``: what
-    needs attention has none, so a sign stands for it.
+    ``lower``: a graph can be changed. ``names``: the processes have no row, so the frame names
+    them. ``hidden``: what needs attention has no row, so a sign stands for it.
     """
     room = width - 2 if ruled else width + 4 - FRAME_CELLS
     states = [_attention(state, hidden, glyphs) for state in state_spans(card, glyphs)]
@@ -64,8 +64,8 @@ def _lower_width(keys: list[Hint], note: Line) -> int:
 
 
 def titles(card: Card, width: int, *, ruled: bool = False) -> list[Line]:
-    """The title in its forms, the longest first. The address of a card that shares its name
-    with another one is in all of them."""
+    """The forms of the title, the longest first. All of them have the address of a card that
+    shares its name with another card."""
     number = Span(f"{card.number} ", accent_of(card.gpu))
     role, name = Span(ROLES[card.gpu.role], "strong"), Span(card.name, "strong")
     address = Span(f" · {card.address}")
@@ -80,8 +80,8 @@ def titles(card: Card, width: int, *, ruled: bool = False) -> list[Line]:
 
 
 def _first_that_fit(titles: list[Line], states: list[Line], room: int) -> tuple[Line, Line]:
-    """The longest title that fits beside a state; if none does, the shortest of both, the state
-    cut: it may have the long name of a guest."""
+    """The longest title that fits beside a state. If none does, the shortest of each, and the
+    state is cut: a guest may have a long name."""
     for title in titles:
         for state in states:
             if width_of(title) + BETWEEN + width_of(state) <= room:
@@ -120,7 +120,7 @@ def _attention(state: Line, hidden: bool, glyphs: Glyphs) -> Line:
 
 
 def _keys(card: Card, *, lower: bool) -> list[Hint]:
-    """The keys that act on the card now. During its swap that is the one that shows it."""
+    """The keys that act on the card now. During its swap, that is only the key that shows it."""
     keys = [key for key in card.keys if key.action != SERIES_ACTION or lower]
     if card.gpu.role != "guest":
         keys = [key for key in keys if key.action not in (BIND_ACTION, UNBIND_ACTION)]
@@ -130,7 +130,7 @@ def _keys(card: Card, *, lower: bool) -> list[Hint]:
 
 
 def _notes(card: Card, width: int, glyphs: Glyphs, *, names: bool) -> Iterable[Line]:
-    """The note in its forms, the longest first."""
+    """The forms of the note, the longest first."""
     swap, reading = card.moving_swap, card.reading
     if swap is not None:
         tone: Tone = "warn" if swap.stuck or overdue(card, swap) else "label"

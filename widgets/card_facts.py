@@ -17,7 +17,7 @@ REBAR_FAMILIES = ("Ampere", "Ada", "Blackwell")
 """NVIDIA's families with Resizable BAR."""
 
 COMPANIONS = {"0403": "audio", "0c03": "USB", "0c80": "UCSI"}
-"""What a function of a card is, by its class."""
+"""What a companion function of a card is, by its PCI class."""
 
 _CHIP = re.compile(r"[A-Z]{2}\d{3}\w*")
 
@@ -26,8 +26,8 @@ _CHIP = re.compile(r"[A-Z]{2}\d{3}\w*")
 
 
 def urgent(card: Card, width: int, rows: int, glyphs: Glyphs = RICH) -> list[Line]:
-    """What the user must see of a card, in at most ``rows`` lines: a swap that was interrupted,
-    a broken rule, what is not set up yet, a group that VFIO cannot claim, a driver warning."""
+    """What the user must know about a card, in at most ``rows`` lines: an interrupted swap, a
+    broken rule, what is not set up yet, a group that VFIO cannot claim, a driver warning."""
     found = next(_urgent(card, glyphs), None)
     if found is None or rows <= 0:
         return []
@@ -38,7 +38,7 @@ def urgent(card: Card, width: int, rows: int, glyphs: Glyphs = RICH) -> list[Lin
 
 
 def _urgent(card: Card, glyphs: Glyphs) -> Iterator[tuple[tuple[str, ...], Tone]]:
-    """What there is to say, each in forms that get shorter, and its tone."""
+    """Each message in ever shorter forms, and its tone."""
     gpu, swap = card.gpu, card.interrupted_swap
     fail, warn = glyphs.failed, glyphs.warned
     if swap is not None:
@@ -70,7 +70,7 @@ def _urgent(card: Card, glyphs: Glyphs) -> Iterator[tuple[tuple[str, ...], Tone]
 
 
 def remarks_of(card: Card) -> tuple[str, ...]:
-    """The warnings of the source of its reading."""
+    """The warnings that came with its reading."""
     return card.reading.remarks if card.reading is not None else ()
 
 
@@ -93,7 +93,7 @@ def doubtful(checks: Sequence[Check], glyphs: Glyphs = RICH) -> Line:
 
 
 def reason_lines(card: Card, width: int, rows: int) -> list[Line]:
-    """Why a card has no readings, in at most ``rows`` lines: whole sentences."""
+    """Why a card has no readings, in at most ``rows`` lines of complete sentences."""
     if card.reading is not None or card.faded or card.moving_swap is not None or rows <= 0:
         return []
     tone: Tone = "bad" if card.lost or card.gpu.owner.kind == "stuck" else "dim"
@@ -154,7 +154,7 @@ def _group(card: Card) -> str:
 
 
 def group_parts(card: Card, glyphs: Glyphs = RICH, *, wide: bool = False) -> list[Line]:
-    """``Group 14 ✓``, what moves with the card or what it is to the host, and its BAR."""
+    """``Group 14 ✓``, what moves with the card or what the host uses it for, and its BAR."""
     gpu, swap = card.gpu, card.moving_swap
     group = gpu.function.iommu_group
     label = line(Span(_group(card), "label"))
@@ -200,7 +200,7 @@ def _kind(function: PciFunction, wide: bool) -> str:
 
 
 def _rebar(card: Card) -> Line:
-    """The memory BAR that Resizable BAR made larger, or that it is off."""
+    """The size of the memory BAR if Resizable BAR has enlarged it, or that it is off."""
     memory = [bar for bar in card.gpu.function.bars if _of_memory(bar)]
     largest = max((bar.size for bar in memory), default=0)
     if largest > SMALL_BAR:

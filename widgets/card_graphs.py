@@ -1,7 +1,7 @@
-"""The graphs of a card: which series have one, against which scale, and how they share the room.
+"""The graphs of a card: which series have one, on which scale, and how they share the space.
 
 Load comes first and gets the most rows. Below it is the series that the user chose; where there
-is more room, all of them.
+is room, all of them.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from widgets.graph import (
 from widgets.lines import Line, Ramp, Span, line, pad, ramp_tone
 
 LOWER: tuple[CardSeries, ...] = ("temp", "power", "vram", "clock")
-"""The series below the load, in the order in which the key goes through them."""
+"""The series below the load, in the order in which the key cycles through them."""
 
 PAIRS: tuple[CardSeries, ...] = ("load", "power", "vram", "temp", "clock")
 """The order of the graphs in two columns."""
 
 WITH_AXIS, TWO, MORE = 3, 5, 17
-"""Rows from which there is a time axis, a second graph, and more than two."""
+"""Minimum rows for a time axis, for a second graph, and for more than two graphs."""
 
 LEAST = 4
-"""Rows of a graph below the second one."""
+"""Minimum rows for each graph below the second one."""
 
 WIDE_TWO_BANDS, WIDE_THREE_BANDS = 6, 14
-"""The same for rows of graphs in two columns."""
+"""Minimum rows for two and for three rows of graphs, in two columns."""
 
 GAP = 2
 """Cells between two columns of graphs."""
 
 LABEL = 5
-"""Cells of a graph's label column."""
+"""Width of a graph's label column, in cells."""
 
 UNITS: dict[CardSeries, str] = {
     "load": "%", "vram": "G", "power": "W", "temp": "°C", "clock": "GHz",
@@ -58,7 +58,7 @@ RAMPS: dict[CardSeries, Ramp] = {
 
 
 def available(card: Card) -> tuple[CardSeries, ...]:
-    """The series of a card that were ever measured, load first."""
+    """The series of a card that have ever been measured, load first."""
     found = (name for name in CARD_SERIES if measured(card.series.get(name, ())))
     return tuple(sorted(found, key=("load", *LOWER).index))
 
@@ -66,8 +66,8 @@ def available(card: Card) -> tuple[CardSeries, ...]:
 def next_series(
     name: CardSeries | None, names: Collection[CardSeries], *, alone: bool = False
 ) -> CardSeries:
-    """The series after ``name`` among the available ``names``: the load is one of them only if
-    its graph is ``alone``. ``None`` stands for the one that is drawn when none was chosen."""
+    """The series after ``name`` among the available ``names``; the load counts only if its graph is
+    ``alone``. ``None`` stands for the series that is drawn when none was chosen."""
     order = [each for each in (("load", *LOWER) if alone else LOWER) if each in names]
     if not order:
         return "load"
@@ -75,13 +75,13 @@ def next_series(
 
 
 def lower_series(card: Card) -> CardSeries | None:
-    """The series below the load: the chosen one, or else the first that the card can have."""
+    """The series below the load: the one chosen, or else the first that the card can have."""
     names = [name for name in LOWER if card.gives(name)]
     return card.lower if card.lower in names else next(iter(names), None)
 
 
 def graphs_below(card: Card, rows: int) -> tuple[CardSeries, ...]:
-    """The series of the graphs in a column of ``rows``, the time axis included."""
+    """The series to draw in one column of ``rows``, which include the time axis."""
     if rows < TWO:
         chosen = card.lower
         return (chosen if chosen is not None and card.gives(chosen) else "load",)
@@ -126,8 +126,8 @@ def _gib(mib: float) -> str:
 
 
 def graph_block(card: Card, rows: int, width: int, glyphs: Glyphs = RICH) -> list[Line]:
-    """The graphs in ``rows`` lines of ``width`` cells: a row without scale, two with a short
-    label, and from three on with scale and time axis."""
+    """The graphs in ``rows`` lines of ``width`` cells: one row has no scale, two have a short
+    label, three or more have a scale and a time axis."""
     if rows <= 0 or width <= LABEL + 1:
         return []
     names = graphs_below(card, rows)
@@ -175,7 +175,7 @@ def _figure(name: CardSeries, value: float) -> str:
 
 
 def columns(width: int) -> tuple[int, int]:
-    """The cells of label and figure, and of the limit, in a bar of ``width`` cells."""
+    """The widths of label and figure, and of the limit, in a bar of ``width`` cells."""
     return 14 if width >= 40 else 13, 8 if width >= 30 else 0
 
 
@@ -183,8 +183,8 @@ def columns(width: int) -> tuple[int, int]:
 
 
 def wide_graphs(card: Card, rows: int, *, table: bool) -> tuple[CardSeries, ...]:
-    """The series of the graphs in two columns and ``rows`` lines. A ``table`` takes the place of
-    the third row of graphs."""
+    """The series to draw in two columns and ``rows`` lines. A ``table`` replaces the third row of
+    graphs."""
     names = [name for name in PAIRS if card.gives(name)]
     most = 2 if rows < WIDE_TWO_BANDS else 4 if table or rows < WIDE_THREE_BANDS else len(names)
     shown = names[:most]
@@ -196,9 +196,9 @@ def wide_graphs(card: Card, rows: int, *, table: bool) -> tuple[CardSeries, ...]
 def wide_graph_block(
     card: Card, rows: int, width: int, glyphs: Glyphs = RICH, *, table: bool = False
 ) -> list[Line]:
-    """The graphs two by two in ``rows`` lines; a last one without a partner takes both columns.
+    """The graphs in pairs in ``rows`` lines; an odd one at the end spans both columns.
 
-    A time axis is below the second row of graphs and below each further one.
+    There is a time axis below the second row of graphs and below each further row.
     """
     if rows < WITH_AXIS:
         return graph_block(card, rows, width, glyphs)
@@ -227,7 +227,7 @@ def _cells(width: int, count: int) -> list[int]:
 
 
 def _bands(rows: int, count: int) -> list[int]:
-    """Rows of each of ``count`` rows of graphs, falling by one."""
+    """The heights of ``count`` rows of graphs, each at most one less than the one before."""
     base, over = divmod(rows, count)
     shares = [base] * count
     for index in range(over):

@@ -1,6 +1,6 @@
-"""The rows of a card's panel: its figures, its graphs, and what stands below them.
+"""The rows of a card's panel: its figures, its graphs, and what is below them.
 
-Rows keep their place; a swap borrows those of the figures while it lasts.
+Rows keep their place; during a swap, its progress takes the rows of the figures.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from widgets.glyphs import RICH, Glyphs
 from widgets.lines import Line
 
 PAIRED = 3
-"""Rows up to which two values share a row."""
+"""Below this many rows, two values share a row."""
 
 TAIL_ROWS = (4, 6)
-"""Rows below the figures from which the last one is not a graph's. With five there are two
-graphs."""
+"""Rows below the figures for which the last one is not a graph's: exactly the first number, or at
+least the second. With five there are two graphs."""
 
 LONG_REASON = 4
-"""Rows that a card without readings has at most for the reason."""
+"""Maximum rows for the reason why a card has no readings."""
 
 
 class Plan(NamedTuple):
@@ -71,8 +71,8 @@ def plan(card: Card, width: int, height: int, glyphs: Glyphs = RICH) -> Plan:
 
 
 def _swap_room(card: Card, height: int) -> int:
-    """Rows for a swap: the four of the bars, and more for more functions or for the reason why
-    it is stuck."""
+    """Rows for a swap: the four of the bars, and more if it has many functions or a reason why it
+    is stuck."""
     swap = card.moving_swap
     functions = len(swap.moves) if swap else 0
     stuck = 2 if swap and swap.stuck else 0
@@ -87,7 +87,7 @@ def _tail(card: Card, width: int, glyphs: Glyphs) -> Line:
 
 
 def card_lines(card: Card, width: int, height: int, glyphs: Glyphs = RICH) -> list[Line]:
-    """The panel of a card in a space of ``width`` x ``height`` cells."""
+    """The lines of a card's panel in ``width`` x ``height`` cells."""
     if width <= 0 or height <= 0:
         return []
     return planned_lines(card, plan(card, width, height, glyphs), width, glyphs)

@@ -1,4 +1,4 @@
-"""Cards in one line each: those that have no panel, or all of them."""
+"""Cards, one line each: those without a panel, or all of them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from widgets.lines import DASH, Line, Span, Tone, fit, line, pad, width_of
 from widgets.panel import Edges, Panel
 
 NARROW, FULL_FROM = 60, 120
-"""Cells below which a name is its number alone, and from which it is written out."""
+"""Below the first width, in cells, a name is only its number; from the second on, it is in full."""
 
 NAME = 32
-"""Cells of a name at most."""
+"""Maximum width of a name, in cells."""
 
 OWNER = 22
 """The same for an owner."""
 
 BARS = (6, 10, 16, 40)
-"""Cells of a load bar, by the room."""
+"""Possible widths of a load bar, in cells."""
 
 LIST_TITLE = "Further GPUs"
 
@@ -54,7 +54,7 @@ class CardList(Panel):
 
 
 def list_edges(cards: Sequence[Card], title: str, glyphs: Glyphs = RICH) -> Edges:
-    """The title with the number of cards, and how many of them guests have."""
+    """The title with the number of cards, and how many of them are in guests."""
     in_guests = sum(card.gpu.owner.kind == "guest" for card in cards)
     state = line(Span(f"{glyphs.in_guest} {in_guests} in guests", "guest")) if in_guests else ()
     return Edges(line(Span(title, "strong"), f" · {len(cards)}"), state)
@@ -73,7 +73,7 @@ def list_lines(cards: Sequence[Card], width: int, height: int, glyphs: Glyphs = 
 
 
 class Columns(NamedTuple):
-    """The cells of each column; a column of none is left out."""
+    """The width of each column, in cells; a column with 0 is left out."""
 
     number: int
     name: int

@@ -14,17 +14,17 @@ _NOISE = re.compile(
 )
 _NUMBER = re.compile(r"[A-Z]*\d{2,}[A-Za-z]*")
 _SUFFIXES = ("Ti", "SUPER", "XT", "XTX", "GRE", "Ada", "D")
-"""Words that make another model of a number."""
+"""Words after a number that make it a different model."""
 
 TWO_NUMBERS = 9
-"""Cells of two numbers of one id in the short name: ``6670/7670``."""
+"""Cells for two model numbers of one PCI id in the short name: ``6670/7670``."""
 
 
 def card_name(name: str) -> str:
     """The model without its brand: ``RTX 4090``. Never empty.
 
-    Where one id stands for several models, it is what they share, ``RX 7900``, or else the first
-    and the last of them.
+    If one PCI id stands for several models, it is what their names share, such as ``RX 7900``, or
+    else the first and the last of them.
     """
     text = _IN_PARENTHESES.sub("", model_name(name)).replace("Mobile / Max-Q", "Mobile")
     text = text.replace("Max-Q / Mobile", "Mobile")
@@ -54,7 +54,7 @@ def short_card_name(name: str) -> str:
 
 
 def _together(models: list[str]) -> str:
-    """Several models of one id as one name."""
+    """One name for several models of one PCI id."""
     if len(models) < 2:
         return "".join(models)
     first, *_, last = models

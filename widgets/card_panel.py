@@ -14,7 +14,7 @@ from widgets.panel import Accent
 
 
 class CardPanel(GraphPanel):
-    """The panel of one card; a value that looks like the last one draws nothing."""
+    """The panel of one card. A value that looks the same as the last one is not drawn again."""
 
     def __init__(
         self, accent: Accent = "guest-gpu", *, id: str | None = None, glyphs: Glyphs = RICH
@@ -28,8 +28,8 @@ class CardPanel(GraphPanel):
         return self.card.gpu if self.card is not None else None
 
     def show(self, card: Card, times: Times | None = None, users: CardUsers | None = None) -> None:
-        """Draw ``card``. While the panel takes the whole screen, ``times`` is the time that its
-        graphs cover, and ``users`` is who uses the card, as far as that is known."""
+        """Draw ``card``. While the panel is full-screen, ``times`` is the time that its graphs
+        cover, and ``users`` is who uses the card, as far as that is known."""
         if (card, times, users) != (self.card, self.times, self._users):
             self.card, self.times, self._users = card, times, users
             self.set_accent(accent_of(card.gpu))

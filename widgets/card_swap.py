@@ -1,6 +1,6 @@
-"""A swap in the panel of its card: how far it is, what happens now, and where each function goes.
+"""A swap in the panel of its card: its progress, the current step, and where each function goes.
 
-A journal has its steps as the exact commands. Here they are told in words.
+The journal records each step as the exact command. This module puts them into words.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _WAIT = "wait for "
 
 
 class Step(NamedTuple):
-    """A step in words, the function that it moves, the driver that it frees it from, and the
-    seconds that it usually takes at most."""
+    """A step in words, the function that it moves, the driver that it unbinds it from, and the most
+    seconds that it usually takes."""
 
     words: str
     usual_s: float
@@ -39,8 +39,8 @@ class Step(NamedTuple):
 
 
 def parsed(text: str, to: str) -> Step:
-    """The step that a journal records as ``text``; ``to`` is the driver to which the card goes.
-    A step that is not known keeps its text."""
+    """The step that the journal records as ``text``; ``to`` is the driver that the card goes to.
+    An unknown step keeps its text."""
     if text.startswith("modprobe"):
         words = text.split()
         return Step(f"loading {words[-1] if len(words) == 2 else 'the drivers of the host'}", 5.0)
@@ -69,7 +69,7 @@ def _written(value: str, path: str, to: str) -> Step | None:
 
 
 def target(swap: Swap) -> str:
-    """The driver to which a swap moves the card, as far as that is known beforehand."""
+    """The driver that a swap moves the card to, as far as that is known beforehand."""
     return VFIO if swap.direction == "bind" else HOST
 
 
@@ -77,7 +77,7 @@ def target(swap: Swap) -> str:
 
 
 class Move(NamedTuple):
-    """A function, where it comes from and where it goes, and how far it is."""
+    """A function, its drivers before and after, and its progress."""
 
     address: str
     before: str

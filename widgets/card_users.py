@@ -19,7 +19,7 @@ def users(card: Card) -> list[GpuProcess]:
 
 
 def used_line(card: Card, width: int) -> Line:
-    """``Used  firefox 484 M  obs 404 M``; the name at the end may be cut."""
+    """``Used  firefox 484 M  obs 404 M``; the last name may be cut."""
     parts: list[Span] = [Span(USED, "label")]
     for index, process in enumerate(users(card)):
         gap = "  " if index else ""

@@ -1,5 +1,5 @@
-"""A card on the whole screen: all its graphs over a chosen time, with a time cursor through them,
-and below them all that is known of it."""
+"""A full-screen card: all its graphs over a chosen time, with a time cursor through them, and
+below them everything that is known about it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from widgets.graph_grid import GraphLines, Grid, Sheet, Times, grid_lines, least
 from widgets.lines import DASH, Line, wrap
 
 SHEET_ROWS = 5, 3
-"""Rows of a graph with its heading before details are below it: in two columns, and in one."""
+"""Rows that a graph and its heading get before details are shown below: in two columns, in one."""
 
 
 def zoomed_lines(
@@ -31,8 +31,8 @@ def zoomed_lines(
     users: CardUsers | None = None,
     glyphs: Glyphs = RICH,
 ) -> GraphLines:
-    """The lines of the card on the whole screen; there may be more than fit. ``users`` is who
-    uses it, ``None`` before the first scan for them."""
+    """The lines of the full-screen card; there may be more than fit. ``users`` is who uses it,
+    ``None`` before the first scan."""
     width, height = space
     columns = zoomed_grid(width).columns
     told = cursor_lines(times, card.at, width, glyphs)
@@ -81,7 +81,7 @@ def _sheet(name: CardSeries, card: Card) -> Sheet:
 
 
 def _note(name: CardSeries, card: Card) -> str:
-    """The extremes of a series and its limit; the load's are those that every graph has."""
+    """The extremes of a series and its limit; empty for the load, which has the usual note."""
     found, limits = card.extremes.get(name), card.limits
     if name == "clock":
         memory = card.metrics.mem_clock_mhz

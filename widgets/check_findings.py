@@ -16,9 +16,8 @@ WORST_FIRST: tuple[Verdict, ...] = ("fail", "unknown", "warn")
 
 
 class Finding(NamedTuple):
-    """A check that did not pass, or several of a group that are told together. ``id`` tells it from
-    the others. ``group`` is the heading of those that were or can be listed one by one, else
-    empty."""
+    """A check that did not pass, or several of a group that share one entry. ``id`` is unique.
+    ``group`` is the heading of checks that are or can be listed one by one, else empty."""
 
     id: str
     name: str
@@ -29,8 +28,8 @@ class Finding(NamedTuple):
 def findings(
     groups: Groups, unfolded: Collection[str] = (), *, captured: bool = False
 ) -> list[Finding]:
-    """The checks that did not pass, the worst first; those together that ``told_together`` says,
-    except in the ``unfolded`` groups. ``captured``: they are of a captured host."""
+    """The checks that did not pass, the worst first. ``told_together`` says which share one entry,
+    except in the ``unfolded`` groups. ``captured``: the checks are of a captured host."""
     rows: list[Finding] = []
     for title, checks in groups:
         for same in told_together(checks, captured=captured):

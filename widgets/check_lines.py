@@ -13,10 +13,10 @@ from widgets.glyphs import RICH, Glyphs
 from widgets.lines import Line, Span, Tone, joined_to_fit, line, pad, wrap
 
 NAME = 22
-"""Cells of a check's name where all checks are listed."""
+"""Width of a check's name, in cells, where all checks are listed."""
 
 NARROW = 60
-"""Cells below which a check's reason goes under its name."""
+"""Width, in cells, below which a check's reason goes under its name."""
 
 
 class Verdicts(NamedTuple):
@@ -39,7 +39,7 @@ _ORDER = list(VERDICTS)
 
 
 def worst_first(checks: Iterable[Check]) -> list[Check]:
-    """The checks by verdict; those of one verdict keep their order."""
+    """The checks sorted by verdict; checks with the same verdict keep their order."""
     return sorted(checks, key=lambda check: _ORDER.index(check.verdict))
 
 
@@ -50,7 +50,8 @@ def sign(verdict: Verdict, glyphs: Glyphs = RICH) -> Span:
 
 
 def count_line(checks: Sequence[Check], width: int, glyphs: Glyphs = RICH) -> Line:
-    """``✓ 14 passed   ! 0   ✗ 0   ? 0``; or those that did not pass first, and no zeros."""
+    """``✓ 14 passed   ! 0   ✗ 0   ? 0``; unless all passed, those that did not come first, and
+    there are no zeros."""
     counts = {verdict: sum(c.verdict == verdict for c in checks) for verdict in VERDICTS}
     if counts["pass"] == len(checks):
         parts = [_count("pass", len(checks), glyphs)]
@@ -73,7 +74,7 @@ def _count(verdict: Verdict, count: int, glyphs: Glyphs) -> Line:
 def folded_lines(
     checks: Iterable[Check], width: int, rows: int, glyphs: Glyphs = RICH
 ) -> list[Line]:
-    """The names of the checks that passed, as many as fit into ``rows``, each whole."""
+    """The names of the checks that passed, as many as fit into ``rows``, none of them cut."""
     passed = dict.fromkeys(check.id for check in checks if check.verdict == "pass")
     gap = f" {glyphs.noted}"
     lines: list[str] = []

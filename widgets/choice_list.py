@@ -16,7 +16,7 @@ from widgets.glyphs import RICH, Glyphs
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something to choose, in two lines. ``why_not``: why it cannot be chosen."""
+    """An item to choose, in two lines. ``why_not``: why it cannot be chosen."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""What watching costs: calls in the last minute, and the state of each source."""
+"""What monitoring costs: calls in the last minute, and the state of each source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME, EVERY, TOOK, AGE = 12, 10, 10, 8
 """Cells of each column."""
 
 SLOW_S = 1.0
-"""Seconds after which a reading in progress is reported; most take milliseconds."""
+"""Seconds after which a reading in progress counts as slow; most take milliseconds."""
 
 
 class CostTable(Panel):
@@ -71,7 +71,7 @@ def _source(source: SourceState, at: datetime, every: int) -> Line:
 
 
 def _row(name: str, when: str, took: str, age: str, *, every: int, tone: Tone = "text") -> Line:
-    """A row of the table; ``every`` are the cells for how often a source is read."""
+    """A row of the table; ``every`` is the width of the column for the interval."""
     return (
         *pad(line(Span(name, "label")), NAME),
         *(pad(line(Span(when, tone)), every) if every else ()),

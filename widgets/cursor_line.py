@@ -17,8 +17,8 @@ NOTE = "figures in ( ) are those at the cursor"
 
 
 def cursor_lines(times: Times, now: datetime, width: int, glyphs: Glyphs = RICH) -> list[Line]:
-    """The line above the graphs; none without a cursor. What matters least is left out whole: the
-    note, then how long ago it is, then what the event is about."""
+    """The line above the graphs; none without a cursor. If it does not fit, it drops the note, then
+    how long ago that was, then what the event is about."""
     if times.at is None:
         return []
     note = line(Span(NOTE, "label"))
@@ -29,7 +29,7 @@ def cursor_lines(times: Times, now: datetime, width: int, glyphs: Glyphs = RICH)
 
 
 def _forms(at: datetime, now: datetime, event: Event | None, glyphs: Glyphs) -> Iterator[Line]:
-    """The line in its forms, the longest first."""
+    """The forms of the line, the longest first."""
     whole = max(0, round((now - at).total_seconds()))
     before = uptime(at, now) if whole >= 3600 else ago(whole)
     if 60 <= whole < 3600:

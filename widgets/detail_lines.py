@@ -12,10 +12,10 @@ LABEL = 10
 """Cells of a label."""
 
 TWO_COLUMNS = 90
-"""Cells from which there are two columns."""
+"""Minimum width in cells for two columns."""
 
 Row = tuple[str, Line | str | None]
-"""A label and its value; ``None`` and an empty text are a dash."""
+"""A label and its value; ``None`` and an empty text are shown as a dash."""
 
 
 def detail_lines(left: Sequence[Row], right: Sequence[Row], width: int) -> list[Line]:
@@ -38,7 +38,7 @@ def row_lines(rows: Iterable[Row], width: int) -> Iterator[Line]:
 
 
 def wrap_line(spans: Line, width: int) -> list[Line]:
-    """A line broken at blanks into lines of at most ``width`` cells, in its tones."""
+    """A line wrapped at spaces into lines of at most ``width`` cells; it keeps its tones."""
     rows: list[Line] = []
     for word in _words(spans):
         joined = (*rows[-1], Span(" ", word[0].tone), *word) if rows else word

@@ -41,7 +41,7 @@ _KINDS_IN_NAMES = (
     ("0c80", re.compile(r"\bI2C\b|\bUCSI\b"), None),
     ("01", re.compile(r"\bSATA\b"), "SATA"),
 )
-"""Words of a name that tell its kind better than its class does; ``None`` stands for the words
+"""Words of a name that say more about its kind than its class does; ``None`` means the words
 themselves."""
 
 _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
@@ -54,7 +54,7 @@ _NO_MODEL = re.compile(
     r"|PCIe\d?|Gen\d?|x\d{1,2}|802\S*|USB\d?|I2C|SAS-\d|\d+-(?:Gigabit|port|bit|Lane)",
     re.IGNORECASE,
 )
-"""Words with digits that are no model: speeds, ports, standards, generations."""
+"""Words with digits that are not a model: speeds, ports, standards, generations."""
 
 
 def device_name(function: PciFunction) -> str:

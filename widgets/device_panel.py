@@ -14,7 +14,7 @@ from widgets.lines import Line, Span, Tone, fit, line, pad, width_of, wrap
 from widgets.panel import Accent, Edges, Panel
 
 ACCENTS: dict[str, Accent] = {"guest": "guest-gpu", "host": "host-gpu"}
-"""The frames of the cards in a role."""
+"""The accent of a card's frame, by its role."""
 
 
 class DevicePanel(Panel):
@@ -40,7 +40,7 @@ class DevicePanel(Panel):
         function = view.functions.get(address)
         name = device_name(function) if function is not None else "Device"
         title = line(Span(name, "strong"), f"{self.glyphs.between}{short(address)}")
-        if self.ruled:  # a rule may be too short for all of the name
+        if self.ruled:  # a rule may be too short for the full name
             title = line(Span(short(address), "strong"), f" {name}")
         self.set_edges(Edges(title, owner(function, view.gpu(address), self.glyphs)))
         self.paint_panel(device_lines(address, view, self.space.width, users, self.glyphs))
@@ -100,7 +100,7 @@ def _ids(function: PciFunction) -> str:
 
 
 def _passthrough(function: PciFunction, group: Group, glyphs: Glyphs) -> Iterator[Row]:
-    """The function's group, and what the function is to the GPU in it."""
+    """The function's group, and what the function means for the GPU in it."""
     name = "none" if group.id is None else str(group.id)
     others = len(group.functions) - 1
     if group.id is not None:
@@ -124,7 +124,7 @@ def _guests(address: str, view: HostView) -> Iterator[Row]:
 
 
 def _neighbours(function: PciFunction, group: Group, width: int, glyphs: Glyphs) -> Iterator[Line]:
-    """The other functions of the group, which a guest gets or nobody does."""
+    """The other functions of the group, which can only go to a guest together with this one."""
     others = [f for f in group.functions if f is not function] if group.id is not None else []
     if not others:
         return

@@ -1,4 +1,4 @@
-"""Every check of the host: what fails first, what passes in a few lines."""
+"""Every check of the host: failures first, and in a few lines those that passed."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from widgets.lines import Line, Span, Tone, join, line, wrap
 from widgets.panel import Edges
 
 NAME = 22
-"""Cells of a finding's name, or of a group's."""
+"""Width of the name of a finding or a group, in cells."""
 
 NARROW = 60
-"""Cells below which a reason begins under its name."""
+"""Width, in cells, below which a reason begins under its name."""
 
 TINY = 40
-"""Cells below which the frame has signs only."""
+"""Width, in cells, below which the frame has only signs."""
 
 
 class Ahead(NamedTuple):
-    """What has to be done next: why, and how; and the names of what comes after it."""
+    """What to do next, why and how, and the names of the steps after it."""
 
     why: str
     fix: str | None
@@ -59,10 +59,10 @@ class DoctorPanel(BlockList):
         busy: bool = False,
         problem: str = "",
     ) -> None:
-        """Draw the checks, below what is ``ahead`` if anything is left to set up. ``live`` are made
-        all the time, and are all that the line at the top counts. ``captured``: they are of a
-        captured host. ``busy``: they are being made again. ``problem``: why they could not be
-        made."""
+        """Draw the checks, below what is ``ahead`` if anything is left to set up. ``live`` is the
+        number of checks that run all the time, the only ones that the header counts. ``captured``:
+        they are of a captured host. ``busy``: they are running again. ``problem``: why they could
+        not run."""
         shown = (groups, ahead, live, captured, busy, problem)
         before = (self._groups, self._ahead, self._live, self._captured, self._busy, self._problem)
         if shown != before:
@@ -75,7 +75,7 @@ class DoctorPanel(BlockList):
 
     @property
     def findings(self) -> list[Finding]:
-        """What did not pass, as it is listed now."""
+        """What did not pass, as currently listed."""
         if self._problem:
             return []
         return findings(self._groups, self._unfolded, captured=self._captured)
@@ -130,7 +130,7 @@ def doctor_title(count: int, live: int, width: int) -> Line:
 
 
 def ahead_lines(ahead: Ahead, width: int, glyphs: Glyphs = RICH) -> list[Line]:
-    """``Next: …``, how, and what comes then."""
+    """``Next: …``, how, and what comes after that."""
     rows = wrap(f"Next: {ahead.why}", width, "strong")
     if ahead.fix:
         first, *rest = wrap(ahead.fix, max(width - 4, 8))
@@ -140,8 +140,8 @@ def ahead_lines(ahead: Ahead, width: int, glyphs: Glyphs = RICH) -> list[Line]:
 
 
 def counts(checks: Sequence[Check], glyphs: Glyphs = RICH, width: int = 76) -> Line:
-    """``✗ 2 fail  ? 1  ! 0  ✓ 17``: how many checks have which verdict. A panel of little width has
-    no zeros, and of very little no word."""
+    """``✗ 2 fail  ? 1  ! 0  ✓ 17``: the number of checks by verdict. A narrow panel drops the
+    zeros, a very narrow one the word as well."""
     if not checks:
         return ()
     parts: list[Line] = []
@@ -220,7 +220,7 @@ def _passed_of(title: str) -> str:
 
 
 def _folded(names: Sequence[str], width: int, between: str) -> list[Line]:
-    """The names in rows of at most ``width`` cells, none of them broken."""
+    """The names in rows of at most ``width`` cells; no name is split."""
     mark = between.rstrip()
     rows = [names[0]]
     for name in names[1:]:

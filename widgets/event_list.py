@@ -20,16 +20,16 @@ from widgets.panel import Edges, Panel
 NUMBER = "5"
 
 TEXT = 72
-"""Cells for the texts. The causes stand right after them, that of a longer text after its own."""
+"""Width of the text column, in cells. The cause is right after it, or after a longer text."""
 
 FULL_EDGE = 40
-"""Cells of a panel's space from which its frame spells everything out."""
+"""Minimum width in cells for a frame that spells everything out."""
 
 ADDRESS = 44
-"""Cells below which a text that does not fit goes without the address it is about."""
+"""Width, in cells, below which a text that does not fit drops the address it is about."""
 
 SECONDS = 60
-"""Cells from which the list on the whole screen gives times to the second."""
+"""Minimum width in cells for times to the second in the full-screen list."""
 
 RECENT = timedelta(hours=1)
 """For how long a warning counts in the title."""
@@ -70,8 +70,8 @@ class EventList(Panel):
     ) -> None:
         """Draw ``events``, newest first, as of ``at``; ``since`` is when watching began.
 
-        The lines of the ``fresh`` newest ones are in reverse video. ``aside`` takes the place of
-        the state, for what has no panel of its own.
+        The lines of the ``fresh`` newest ones are in reverse video. ``aside`` replaces the state,
+        for what has no panel of its own.
         """
         keys = (ZOOMED_KEYS if zoomed else KEYS) if keys is None else keys
         state = aside or recent_line(events, at, self.glyphs)
@@ -93,7 +93,7 @@ class EventList(Panel):
 
 
 class Look(NamedTuple):
-    """``zoomed``: all events, with their texts in full. ``fresh``: how many have just come.
+    """``zoomed``: all events, with their texts in full. ``fresh``: how many are new.
     ``today``: the day that needs no line of its own."""
 
     zoomed: bool = False
@@ -108,10 +108,10 @@ def event_lines(
     glyphs: Glyphs = RICH,
     look: Look = Look(),  # noqa: B008  # a named tuple cannot change
 ) -> list[Line]:
-    """A line for each event: time, sign, text and cause; those that are alike share one.
+    """A line for each event: time, sign, text and cause. Identical events in a row share a line.
 
-    The text has a column of its own; on the whole screen it wraps in it, and what to do about the
-    event follows below it, as wide as the panel. There, a line with the day stands above the
+    The text has a column of its own. On the full-screen list it wraps there, and below it, in the
+    width of the panel, is what to do about the event. There, a line with the day precedes the
     events of each day before today.
     """
     width, height = space
@@ -136,7 +136,7 @@ def event_lines(
 
 
 def folded(events: Sequence[Event]) -> Iterator[tuple[Event, int]]:
-    """The newest of each run of events that are alike, and how many there are."""
+    """The newest of each run of identical events, and how many there are."""
     for _, run in groupby(events, key=lambda e: (e.subject, e.text, e.kind, e.by)):
         first, *rest = run
         yield first, 1 + len(rest)
@@ -170,14 +170,14 @@ def event_text(event: Event, glyphs: Glyphs = RICH, *, bare: bool = False) -> st
 
 
 def _cut(text: str, times: str, room: int) -> Line:
-    """The text in ``room`` cells; how often it happened is not cut."""
+    """The text in ``room`` cells; its count is never cut."""
     if not times:
         return fit(line(text), room)
     return (*fit(line(text.removesuffix(times)), room - len(times)), Span(times))
 
 
 def _is_address(subject: str) -> bool:
-    """Whether the subject is a PCI function, which the cause or another row may tell as well."""
+    """Whether the subject is a PCI function, which the cause or another row may name as well."""
     return subject.count(":") == 2
 
 

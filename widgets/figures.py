@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: short, of steady width, a dash for a missing one."""
+"""Numbers for people to read: short, of steady width, and a dash for a missing one."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def link(value: Link | None) -> str:
 
 
 def uptime(since: datetime | None, at: datetime) -> str:
-    """``2 h 05 min``: whole minutes, so it changes once a minute and not on every tick."""
+    """``2 h 05 min``: in whole minutes, so that it changes once a minute and not on every tick."""
     if since is None:
         return DASH
     minutes = max(0, (at - since) // timedelta(minutes=1))
@@ -113,7 +113,7 @@ def uptime(since: datetime | None, at: datetime) -> str:
 
 
 def ago(seconds: float) -> str:
-    """An age: ``3 s``, ``2 min``, ``5 h``; whole units, so it rarely changes."""
+    """An age: ``3 s``, ``2 min``, ``5 h``; in whole units, so that it rarely changes."""
     whole = max(0, int(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -126,7 +126,7 @@ def short(address: str) -> str:
 
 
 def model_name(name: str) -> str:
-    """The marketing name in a name of pci.ids: ``AD102 [GeForce RTX 4090]``."""
+    """The marketing name within a pci.ids name such as ``AD102 [GeForce RTX 4090]``."""
     _, bracket, rest = name.partition("[")
     inner, closing, _ = rest.partition("]")
     return inner.strip() if bracket and closing and inner.strip() else name

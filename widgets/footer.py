@@ -1,7 +1,7 @@
-"""The keys at the bottom: one row, or two on a narrow terminal, and never half a key.
+"""The keys at the bottom: one row, or two on a narrow terminal.
 
-What does not fit is dropped whole, in a fixed order. The reason why a key does nothing takes the
-footer's place for a moment, so that it covers no panel.
+Keys that do not fit are dropped in a fixed order, never cut. The reason why a key does nothing
+replaces the footer for a moment, so that it covers no panel.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from widgets.glyphs import RICH, Glyphs
 from widgets.lines import Line, Span, join, line, width_of, wrap_rows
 
 NARROW = 72
-"""Cells below which there are two rows, with one blank between keys."""
+"""Width, in cells, below which there are two rows, with one space between keys."""
 
 
 NOTICE_ROWS = 3
 
 
 class Hint(NamedTuple):
-    """A key, the word for what it does now, and its Textual action. ``rank`` is its place among
-    those that are dropped, the highest first; 0 is never dropped."""
+    """A key, the word for what it does now, and its Textual action. Keys with the highest ``rank``
+    are dropped first; 0 is never dropped."""
 
     key: str
     word: str
@@ -74,14 +74,14 @@ class KeyFooter(Canvas):
 def notice_lines(
     text: str, width: int, glyphs: Glyphs = RICH, *, warns: bool = False
 ) -> list[Line]:
-    """A notice in as many rows as it needs, at most ``NOTICE_ROWS``; an ellipsis stands for the
+    """A notice in as many rows as it needs, at most ``NOTICE_ROWS``; an ellipsis replaces the
     words that do not fit."""
     sign = f"{glyphs.warned} " if warns else ""
     return wrap_rows(f"{sign}{text}", width, NOTICE_ROWS, "warn" if warns else "text")
 
 
 def footer_lines(hints: Sequence[Hint], width: int, rows: int = 1) -> list[Line]:
-    """The hints that fit into ``rows`` of ``width`` cells. A row that stays empty is left out."""
+    """The hints that fit into ``rows`` of ``width`` cells. An empty row is left out."""
     gap = "  " if rows == 1 else " "
     kept = list(hints)
     while (laid := _laid_out(kept, width, gap)) and len(laid) > rows:

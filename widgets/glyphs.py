@@ -1,4 +1,4 @@
-"""The signs that a terminal can draw. Colour is never alone: each state has its sign."""
+"""The signs that a terminal can draw. No state is shown by colour alone: each has its sign."""
 
 from __future__ import annotations
 

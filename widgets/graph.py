@@ -1,8 +1,8 @@
 """History graphs: rows of braille (half blocks where the terminal has no braille), with the scale
 and the series in a label column, and a time axis below.
 
-One cell is two steps of ``STEP_S``. Every scale begins at 0 and ends at a limit. What was not
-measured is a gap; a measured zero is one row of dots, so that "idle" and "unknown" differ.
+One cell is two steps of ``STEP_S``. Every scale begins at 0 and ends at a limit. A value that was
+not measured is a gap; a measured zero is one row of dots, so that "idle" and "unknown" differ.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _RIGHT = (0x80, 0x20, 0x10, 0x08)
 NOW = "now"
 
 TICKS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200)
-"""Seconds between two ticks of the axis: the first that leaves room for their names."""
+"""Possible seconds between two ticks of the axis; the first that leaves room for labels is used."""
 
 TICK_CELLS = 12
 
@@ -45,7 +45,7 @@ class Mark(Struct, frozen=True):
 
 
 class Graph(Struct, frozen=True):
-    """One series to draw. ``top`` is the end of its scale and ``scale`` names it: ``100 %``."""
+    """One series to draw. ``top`` is the top of its scale, and ``scale`` its label: ``100 %``."""
 
     name: str
     series: Series
@@ -64,7 +64,7 @@ def graph_lines(
     """The graph in ``rows`` lines of ``width`` cells, without its axis.
 
     The label column of ``label`` cells has the top of the scale in its first row and the name in
-    its last. Two rows have no axis: there the column has the name with its unit, and the span.
+    its last.
     """
     room = max(0, width - label - 1)
     if rows <= 0 or room <= 0:
@@ -83,7 +83,7 @@ def graph_lines(
 def short_graph_lines(
     graph: Graph, rows: int, width: int, glyphs: Glyphs = RICH, *, unit: str = "%", label: int = 6
 ) -> list[Line]:
-    """A graph of a few rows without an axis: name and unit first, then the span that it shows."""
+    """A graph of a few rows without an axis. Its labels are name and unit, then the time span."""
     room = max(0, width - label - 1)
     if rows <= 0 or room <= 0:
         return []
@@ -142,7 +142,7 @@ BRAILLE_LEVELS, BLOCK_LEVELS = 4, 2
 
 _BRAILLE = [[_braille(left, right) for right in range(5)] for left in range(5)]
 _BLOCKS = [[" ▄█"[max(left, right)] for right in range(3)] for left in range(3)]
-"""The character of a cell, by the heights of its two steps."""
+"""The characters of a cell, by the heights of its two steps."""
 
 
 # --- the time axis ---
@@ -157,9 +157,9 @@ def axis_line(
     cell_s: float = CELL_S,
     name: str = "",
 ) -> Line:
-    """The time axis below a graph of ``width`` cells of ``cell_s`` seconds: a tick for each
-    minute, or as few as leave room for their names, ``now`` at the right edge, and ``marks``. A
-    name that a mark would cut is left out. The axis' own ``name`` is in the label column."""
+    """The time axis below a graph of ``width`` cells of ``cell_s`` seconds: a tick each minute, or
+    fewer if their labels need the room, ``now`` at the right edge, and ``marks``. A label that a
+    mark would cover is left out. The ``name`` of the axis is in the label column."""
     room = max(0, width - label - 1)
     cells = [glyphs.axis] * room
     tones: list[Tone] = ["label"] * room
@@ -188,7 +188,7 @@ def axis_line(
 
 
 def _write(cells: list[str], at: int, text: str, marked: dict[int, Mark]) -> None:
-    """Write ``text`` if it is free of marks and within the axis."""
+    """Write ``text`` if it fits on the axis and covers no mark."""
     whole = range(at, at + len(text))
     if at >= 0 and whole.stop <= len(cells) and marked.keys().isdisjoint(whole):
         cells[at : whole.stop] = text

@@ -1,5 +1,5 @@
-"""The graphs of a panel that takes the whole screen: in columns, each with its figures above it,
-over the same time, with one time cursor through all of them."""
+"""The graphs of a full-screen panel: in columns, each with its figures above it, all over the same
+time, with one time cursor through all of them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from widgets.graph import STEPS_PER_CELL, Graph, Mark, axis_line, graph_lines, s
 from widgets.lines import Line, Span, line, pad, spread, width_of
 
 FINE_S = {180.0: STEP_S, 900.0: STEP_S, 3600.0: 10.0, 21600.0: 60.0, 86400.0: 60.0}
-"""The spans that a user can choose, each with the steps in which its values are known; in seconds.
-Those of the hours are two tiers of the history (``tui.model.past``)."""
+"""The spans that a user can choose, each with the resolution of its values, in seconds. The spans
+of hours come from two tiers of the history (``tui.model.past``)."""
 
 SPANS_S = tuple(FINE_S)
 
 LABEL = 6
-"""Cells of the label column, with its blank."""
+"""Width of the label column in cells, including the space after it."""
 
 LEAST_ROWS = 2
 
 
 class Sheet(Struct, frozen=True):
-    """One graph of the grid. ``title`` names it, ``figure`` is the present value, ``say`` writes a
-    value of the series with its unit, ``note`` stands at the right, or the ``extremes``."""
+    """One graph of the grid. ``title`` names it, ``figure`` is the current value, ``say`` formats a
+    value of the series with its unit. At the right is ``note``, or else the ``extremes``."""
 
     graph: Graph
     title: str
@@ -42,8 +42,8 @@ class Sheet(Struct, frozen=True):
 
 class Times(Struct, frozen=True):
     """The time that a grid covers, and the cursor: cells before now, ``None`` without one. ``at``
-    is the moment at the cursor, ``event`` what happened then. ``problem`` is why the graphs do not
-    reach back that far, in a sentence."""
+    is the time at the cursor, ``event`` what happened then. ``problem`` says in a sentence why the
+    graphs do not reach back that far."""
 
     span_s: float = SPANS_S[0]
     cursor: int | None = None
@@ -60,30 +60,30 @@ class GraphLines(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """The columns of a grid ``width`` cells wide, with a blank between them."""
+    """The columns of a grid ``width`` cells wide, with a space between them."""
 
     width: int
     columns: int = 1
 
     @property
     def column(self) -> int:
-        """The cells of each column."""
+        """The width of each column in cells."""
         return (self.width - (self.columns - 1)) // self.columns
 
     @property
     def cells(self) -> int:
-        """The cells of each graph."""
+        """The width of each graph in cells."""
         return max(0, self.column - LABEL)
 
     def window(self, span_s: float) -> Window:
-        """What each graph shows of a span: all of it, in steps as short as there is room for. The
-        shortest span is as long as the graph."""
+        """The window of a span that each graph shows: all of it, in the shortest steps that fit.
+        The shortest span has a fixed step, so its length is that of the graph."""
         fine_s, steps = FINE_S[span_s], max(1, self.cells) * STEPS_PER_CELL
         factor = 1 if span_s == SPANS_S[0] else ceil(span_s / (steps * fine_s))
         return Window(fine_s, fine_s * factor, self.cells)
 
     def cell_at(self, x: int) -> int | None:
-        """The cell of a graph at a column of the screen, the newest one 0; ``None`` beside the
+        """The cell of a graph at column ``x``, counted from the newest, 0; ``None`` outside the
         graphs."""
         index, within = divmod(x, self.column + 1)
         cell = self.column - 1 - within
@@ -99,8 +99,8 @@ def grid_lines(
     *,
     columns: int = 2,
 ) -> list[Line]:
-    """The sheets in ``columns``, as high as ``space`` allows, with one axis below the last row.
-    Rows of the grid that do not fit are left out whole. The series are those of ``Grid.window``."""
+    """The sheets in ``columns``, as high as ``space`` allows, with one axis below the last row. A
+    row of the grid that does not fit is left out. The series are those of ``Grid.window``."""
     grid = Grid(space.width, columns)
     width = grid.column
     rows = [sheets[i : i + columns] for i in range(0, len(sheets), columns)]
@@ -143,7 +143,7 @@ def _sheet(sheet: Sheet, width: int, height: int, times: Times, glyphs: Glyphs) 
 
 
 def _last_that_fit(words: str, room: int) -> str:
-    """The last of the parts that two blanks divide: as many as there is room for."""
+    """As many of the last parts of ``words`` as fit; two spaces separate parts."""
     parts = words.split("  ")
     while parts and len("  ".join(parts)) > room:
         del parts[0]
@@ -159,7 +159,7 @@ def _at_cursor(series: Sequence[float | None], cursor: int) -> float | None:
 
 
 def _with_cursor(row: Line, at: int, glyphs: Glyphs) -> Line:
-    """The row with the cursor's line at a cell, where the graph is empty."""
+    """The row with the cursor's line at a cell, if the graph is empty there."""
     found: list[Span] = []
     start = 0
     for span in row:
@@ -184,7 +184,7 @@ def _extremes(sheet: Sheet) -> str:
 
 
 def least_word(found: Extremes) -> str:
-    """What the least of them is called: over hours, the mean of what was the lowest step."""
+    """What the lowest value is called. Over hours it is the mean of the lowest step, no minimum."""
     if found.step_s <= STEP_S:
         return "min"
     return "lowest minute" if found.step_s == 60 else f"lowest {found.step_s:.0f} s"

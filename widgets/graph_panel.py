@@ -1,4 +1,4 @@
-"""A panel with graphs that the mouse can point at while it takes the whole screen."""
+"""A panel with graphs that the mouse can point at while it is full-screen."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from widgets.panel import Panel
 
 
 class GraphPanel(Panel):
-    """``times`` is the time that its graphs cover while it takes the whole screen, else
-    ``None``. A click on a graph points at a cell; the wheel over one asks for another span, and
-    scrolls elsewhere."""
+    """``times`` is the time that its graphs cover while it is full-screen, else ``None``. A click
+    on a graph points at a cell; the wheel changes the span over a graph, and scrolls elsewhere."""
 
     times: Times | None = None
     _graphs = range(0)
@@ -33,20 +32,20 @@ class GraphPanel(Panel):
             self.steps = steps
 
     class Reshaped(Message):
-        """The graphs on the whole screen have another size, and may show other steps."""
+        """The full-screen graphs have another size, and may show other steps."""
 
     @property
     def grid(self) -> Grid:
-        """The columns of the graphs on the whole screen."""
+        """The columns of the full-screen graphs."""
         return Grid(self.space.width)
 
     def paint_graphs(self, drawn: GraphLines) -> None:
-        """Paint lines, and know which of them are graphs."""
+        """Paint lines, and remember which of them are graphs."""
         self.paint_panel(drawn.lines)
         self._graphs = drawn.graphs
 
     def _graph_x(self, event: MouseEvent) -> int | None:
-        """The column of an event on a graph; ``None`` if it is elsewhere."""
+        """The column of a mouse event on a graph; ``None`` if it is elsewhere."""
         offset = event.get_content_offset(self)
         if self.times is None or offset is None or (self.ruled and offset.y == 0):
             return None

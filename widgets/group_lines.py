@@ -15,20 +15,20 @@ from widgets.glyphs import RICH, Glyphs
 from widgets.lines import DASH, Line, Span, Tone, fit, line, pad, spread, width_of
 
 FULL = 60
-"""Cells from which names are in full, and companions by address."""
+"""Minimum width in cells for full names, and for companions with their addresses."""
 
 TAIL_ROWS = 5
-"""Rows from which the last one counts the groups that are not shown."""
+"""Minimum rows for a last one that counts the groups not shown."""
 
 DRIVER, SHORT_DRIVER = 16, 8
-"""The most cells of a driver's name, and those that it keeps where names need room."""
+"""Maximum width of a driver's name, and the width that it keeps when device names need room."""
 
 NAME, SHORT_NAME = 9, 18
-"""The fewest cells of a device's name, below which a column is dropped; and those from which a
-driver's name is not cut for it."""
+"""Width of a device's name below which a column is dropped, and from which the driver's name is
+not cut for it."""
 
 COMPANION = 13
-"""The most cells of what moves along, such as ``01:00.1 audio``."""
+"""Maximum width of a companion, such as ``01:00.1 audio``."""
 
 ROLES: dict[Role, tuple[str, Tone]] = {
     "guest": ("guest GPU", "guest-gpu"), "host": ("host GPU", "host-gpu"), "other": ("GPU", "text"),
@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """The rows that fit, and how many groups are not among them. ``told``: a row says so."""
+    """The rows that fit, and how many groups are left out. ``told``: a row says so."""
 
     rows: list[Row]
     hidden: int
@@ -140,7 +140,7 @@ def _cells(each: Notable, view: HostView, glyphs: Glyphs, *, full: bool) -> _Cel
 
 
 def _kind_of_others(function: PciFunction, others: Sequence[PciFunction]) -> str:
-    """The kind of what shares the group, the most telling one: ``bridge``."""
+    """The most telling kind among the devices that share the group: ``bridge``."""
     mine = kind_of(function)
     kinds = [kind for other in others if (kind := part_name(other)) not in (mine, "dummy")]
     return next((kind for kind in kinds if kind != "bridge"), kinds[0] if kinds else "")
@@ -190,7 +190,7 @@ def _driver(function: PciFunction, gpu: Gpu | None, view: HostView) -> Span:
 
 def _aligned(cells: Sequence[_Cells], width: int) -> list[Line]:
     """The lines: number, sign, name, address, driver, each in its column. The driver's column is
-    dropped where a name would not be readable beside it."""
+    dropped if names would be unreadable beside it."""
     if not cells:
         return []
     number = max(2, *(len(cell.number) for cell in cells))
@@ -223,7 +223,7 @@ def _aligned(cells: Sequence[_Cells], width: int) -> list[Line]:
 
 
 def _short_enough(name: Span, width: int) -> Span:
-    """The name without what shares its group, if it does not fit with it."""
+    """The name, without what shares its group if both do not fit."""
     return name if cell_len(name.text) <= width else name._replace(text=name.text.split(" + ")[0])
 
 

@@ -1,4 +1,4 @@
-"""The IOMMU groups: the interesting ones in the panel, all of them on the whole screen."""
+"""The IOMMU groups: the interesting ones in the panel, all of them when full-screen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from widgets.panel import Edges, Panel
 NUMBER = "4"
 
 FULL_EDGE = 40
-"""Cells of a panel's space from which its frame spells everything out."""
+"""Minimum width in cells for a frame that spells everything out."""
 
 KEYS = (Hint("g", "all", "app.groups"), Hint("/", "filter", "app.filter"))
 
@@ -40,7 +40,7 @@ class GroupPanel(Panel):
     ]
 
     class Chosen(Message):
-        """A function was clicked twice."""
+        """The function under the cursor was clicked."""
 
         def __init__(self, address: str) -> None:
             super().__init__()
@@ -76,8 +76,8 @@ class GroupPanel(Panel):
         keys: tuple[Hint, ...] | None = None,
     ) -> None:
         """Draw the ``notable`` groups of ``view``; if ``zoomed``, all functions whose line
-        contains ``text``. ``flash``: the guest GPU's owner has just
-        changed. ``keys`` are those of the frame."""
+        contains ``text``. ``flash``: the guest GPU's owner has just changed. ``keys`` are those of
+        the frame."""
         keys = (ZOOMED_KEYS if zoomed else KEYS) if keys is None else keys
         shown = (*_seen(view), notable, zoomed, text, flash, keys)
         if shown != self._shown:
@@ -120,7 +120,7 @@ class GroupPanel(Panel):
                 self.post_message(self.Chosen(self._selected))
 
     def _table(self, width: int) -> list[Row]:
-        """The rows of the whole screen, which a move of the cursor leaves as they are."""
+        """The full-screen rows, which do not change when the cursor moves."""
         of = (self._shown, width)
         if of != self._table_of:
             self._table_of = of
@@ -159,7 +159,7 @@ def _seen(view: HostView) -> tuple[object, ...]:
 
 
 def empty_lines(view: HostView, width: int, text: str = "") -> list[Line]:
-    """Why there is no row."""
+    """Why there are no rows."""
     problem = view.problem("pci")
     if problem is not None:
         return wrap(problem, width, "warn")
@@ -200,7 +200,7 @@ def group_edges(
 
 
 def _width(left: Line, right: Line) -> int:
-    """The cells of both ends of an edge, with the frame between them."""
+    """The width of both texts of an edge, including the frame between them."""
     return width_of(left) + (4 if right else 0) + width_of(right)
 
 
@@ -222,7 +222,7 @@ def viability_line(view: HostView, glyphs: Glyphs = RICH, *, full: bool = True) 
 
 
 def groups_word(view: HostView, glyphs: Glyphs = RICH) -> Line:
-    """``4 groups ✓``: the panel in three words, for a screen that has no room for it."""
+    """``4 groups ✓``: the panel in three words, for a screen without room for it."""
     gpu = view.guest_gpu
     if gpu is None:
         return ()

@@ -1,4 +1,4 @@
-"""All IOMMU groups, a line for each function, on the whole screen."""
+"""All IOMMU groups, one line for each function, full-screen."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from widgets.group_lines import BAD_MARKS, ROLES, Row, sign_of
 from widgets.lines import DASH, Line, Span, Tone, line, pad, spread, width_of
 
 NOTED = 70
-"""Cells from which a line says what its function has to do with the card."""
+"""Minimum width in cells for a note on how each function relates to the card."""
 
 DRIVER, NOTE = 24, 11
-"""The most cells of a driver's name, and those of such a note."""
+"""Maximum width of a driver's name, and the width of such a note."""
 
 BRIDGES = "06"
-"""PCI base class of bridges, which are dim: there are many."""
+"""PCI base class of bridges. They are drawn dim, since there are many."""
 
 TONES: dict[GroupMark, Tone] = {
     "gpu": "strong", "moves": "text", "blocks": "bad", "ok": "text", "unknown": "warn",
@@ -23,8 +23,8 @@ TONES: dict[GroupMark, Tone] = {
 
 
 def table_rows(view: HostView, width: int, text: str = "", glyphs: Glyphs = RICH) -> list[Row]:
-    """The groups' lines, each with its function's address. The number of a group stands at its
-    first function.
+    """The groups' lines, each with its function's address. The number of a group is on the line of
+    its first function.
 
     ``text`` filters functions by their line, regardless of case; groups without a match are
     hidden.
@@ -80,8 +80,8 @@ def _sign(mark: GroupMark, gpu: Gpu | None, glyphs: Glyphs) -> Span:
 def _right(
     group: Group, function: PciFunction, mark: GroupMark, gpu: Gpu | None, driver: int
 ) -> Line:
-    """The reason why a function blocks the group; else what it has to do with the card, and its
-    driver in ``driver`` cells. With 0 cells there is only the driver."""
+    """Why a function blocks the group; else how it relates to the card, and its driver in
+    ``driver`` cells. With 0 cells there is only the driver."""
     shown = line(Span(function.driver or "no driver", "text" if function.driver else "label"))
     if not driver:
         return shown

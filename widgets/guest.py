@@ -45,16 +45,16 @@ UNRESPONSIVE: tuple[DomainState, ...] = ("paused", "pmsuspended", "crashed")
 class GuestState:
     """The guests of a host as of ``at``, the allowed one first, and what else the panel needs.
 
-    ``gpu`` is the guest GPU, ``devices`` are the verdicts on what the guest takes, ``functions``
-    all PCI functions by address, ``checks`` those that run all the time. ``series`` is the guest's
-    CPU load in percent. ``problem`` is why libvirt cannot be read; ``guests`` may then be the last
-    ones known, ``silent_s`` seconds old. ``hung``: it does not even refuse. ``ended_at`` is when
-    the guest ran last, if that was seen. ``wait`` has the past waits of the vCPU that waited most,
-    in milliseconds per second, ``vcpu_waits`` those of each vCPU, and ``worst_wait`` is the worst
-    of the last minute. ``extremes`` and ``wait_extremes`` are those of the two series on the whole
-    screen. ``keys`` are those that act on it; ``roles_key`` chooses it.
+    ``gpu`` is the guest GPU, ``devices`` are the verdicts on the guest's host devices,
+    ``functions`` all PCI functions by address, ``checks`` those that run all the time. ``series``
+    is the guest's CPU load in percent. ``problem`` is why libvirt cannot be read; ``guests`` may
+    then be the last ones known, ``silent_s`` seconds old. ``hung``: libvirt does not answer at all.
+    ``ended_at`` is when the guest last ran, if that was seen. ``wait`` has the past waits of the
+    vCPU that waited most, in milliseconds per second, ``vcpu_waits`` those of each vCPU, and
+    ``worst_wait`` is the worst of the last minute. ``extremes`` and ``wait_extremes`` are those of
+    the two series when full-screen. ``keys`` act on the guest; ``roles_key`` chooses it.
 
-    Two values are equal if they look alike: ages count in the steps in which they are shown.
+    Two values are equal if they look the same: ages are compared as they are shown.
     """
 
     guests: tuple[Guest, ...]
@@ -85,7 +85,7 @@ class GuestState:
         object.__setattr__(self, "steps", steps)
 
     def without_others(self) -> GuestState:
-        """The same with the allowed guest alone."""
+        """The same with only the allowed guest."""
         allowed = tuple(guest for guest in self.guests if guest.allowed)
         return dataclasses.replace(self, guests=allowed)  # noqa: TID251 - this one is no Struct
 
@@ -118,7 +118,7 @@ class GuestState:
 
     @property
     def silent(self) -> str:
-        """How long libvirt has not answered, in whole cells of the graph; empty if it answers."""
+        """How long libvirt has been silent, in whole cells of the graph; empty if it answers."""
         if self.problem is None or self.silent_s is None:
             return ""
         seconds = self.silent_s
@@ -140,7 +140,7 @@ class GuestState:
 
 
 def is_off(domain: Domain) -> bool:
-    """Whether the panel shows what a start would need rather than how the guest runs."""
+    """Whether the panel shows what a start needs, and not how the guest runs."""
     return not domain.active
 
 
@@ -166,8 +166,8 @@ def agent_line(domain: Domain, glyphs: Glyphs = RICH) -> Line:
 
 
 def guest_keys(domain: Domain | None, cannot: Collection[str] | None = None) -> tuple[Hint, ...]:
-    """The keys that act on the guest, with what each does now. ``cannot`` are the actions without
-    effect now; by default what the guest's state tells."""
+    """The keys that act on the guest, with what each does now. ``cannot`` are the actions that
+    would do nothing now; by default they follow from the guest's state."""
     state = domain.state if domain is not None else None
     active = domain is not None and domain.active
     if cannot is None:

@@ -1,4 +1,4 @@
-"""The bars and the rates of a guest that runs."""
+"""The bars and rates of a running guest."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from widgets.glyphs import Glyphs
 from widgets.lines import DASH, Line, Span, joined_to_fit, line, pad, width_of
 
 WIDE, FULL = 56, 100
-"""Cells from which labels are spelled out, and from which two bars share a row."""
+"""Minimum width in cells for labels in full, and for two bars in a row."""
 
 PAIR_HEAD = 12
-"""Cells before each bar of two that share a row."""
+"""Cells before each of two bars that share a row."""
 
 
 def bar_rows(domain: Domain, width: int, rows: int, glyphs: Glyphs) -> list[Line]:
-    """Load and memory: a row each, or one row where it is wide or there is only one."""
+    """Load and memory: a row each, or one row if the panel is wide or has only one row."""
     if rows <= 1 and width < FULL:
         return [_pair(domain, width, glyphs)]
     if width < FULL:
@@ -27,7 +27,7 @@ def bar_rows(domain: Domain, width: int, rows: int, glyphs: Glyphs) -> list[Line
 
 
 def _columns(width: int) -> tuple[int, int]:
-    """The cells of label and figure, and of the limit."""
+    """The widths of label and figure, and of the limit."""
     return (15, 9) if width >= WIDE else (14, 8) if width >= 40 else (13, 8)
 
 
@@ -51,7 +51,7 @@ def _memory_bar(domain: Domain, width: int, glyphs: Glyphs) -> Line:
 
 
 def _pair(domain: Domain, width: int, glyphs: Glyphs) -> Line:
-    """Load and memory in one row; load alone where both do not fit."""
+    """Load and memory in one row; only load if both do not fit."""
     used, room = domain.memory_used_mib, width - 2 * PAIR_HEAD - 1
     share = _share(domain.cpu_pct, 100)
     if room < 4:
@@ -67,7 +67,7 @@ def _pair(domain: Domain, width: int, glyphs: Glyphs) -> Line:
 
 
 def _head(label: str, figure: str | None) -> Line:
-    """Label and figure of a bar that has no limit."""
+    """Label and figure of a bar without a limit."""
     shown = Span(f"{DASH:>6}", "dim") if figure is None else Span(f"{figure:>6}", "strong")
     return line(Span(f"{label:<5}", "label"), shown, " ")
 
@@ -87,7 +87,7 @@ def gib(mib: float) -> str:
 
 
 def rates_line(domain: Domain, width: int, glyphs: Glyphs) -> Line:
-    """Disk and network, in columns that their values do not move."""
+    """Disk and network rates, in columns that stay in place whatever the values."""
     read, write = domain.disk_read_bps, domain.disk_write_bps
     came, went = domain.net_rx_bps, domain.net_tx_bps
     if width >= 67:

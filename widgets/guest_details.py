@@ -1,4 +1,4 @@
-"""What is known about a guest besides its readings: on the whole screen, below its graphs."""
+"""What is known about a guest besides its readings; shown below its graphs when full-screen."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ def guest_detail_lines(
     driver: str | None = None,
     glyphs: Glyphs = RICH,
 ) -> list[Line]:
-    """The details of ``domain``, in two columns where there is room, and the devices that it
-    takes.
+    """The details of ``domain``, in two columns where there is room, and its host devices.
 
     ``devices`` are the verdicts on these, ``functions`` the host's PCI functions by address, and
     ``driver`` the version of NVIDIA's driver in the guest.
@@ -64,7 +63,7 @@ def _devices(
     width: int,
     glyphs: Glyphs,
 ) -> Iterator[Line]:
-    """Each device with its verdict. What is said of two in a row is said once."""
+    """Each device with its verdict. Words that apply to two in a row are written once."""
     signs: dict[Verdict, tuple[str, Tone]] = {
         "pass": (glyphs.passed, "good"), "warn": (glyphs.warned, "warn"),
         "fail": (glyphs.failed, "bad"), "unknown": (glyphs.unknown, "warn"),
@@ -90,7 +89,7 @@ def _devices(
 
 
 def _headed(head: Line, rows: Sequence[Line], width: int) -> Iterator[Line]:
-    """``rows`` beside the head if there is one and it fits, else under it."""
+    """``rows`` beside the head if there is only one and it fits, else below it."""
     column = max(LABEL + 2 + len("00:00.0  ") + NAME, width_of(head) + 2)
     if len(rows) == 1 and column + width_of(rows[0]) <= width:
         yield (*head, Span(" " * (column - width_of(head))), *rows[0])
@@ -100,7 +99,7 @@ def _headed(head: Line, rows: Sequence[Line], width: int) -> Iterator[Line]:
 
 
 def _words(device: HostDev, verdict: GuestDevice | None) -> str:
-    """Who moves a device, or what speaks against it."""
+    """Who binds a device to vfio-pci, or what is wrong with it."""
     if verdict is not None and verdict.short:
         return verdict.why.removeprefix(f"{device.address} ")
     return MANAGED[device.managed] if device.by == "hostdev" else f"as {device.by}"

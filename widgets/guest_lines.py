@@ -1,7 +1,7 @@
-"""A guest that runs, in the lines of its panel.
+"""A running guest, as the lines of its panel.
 
 Rows keep their place: load, memory, wait, rates, host devices, graph, vCPUs, other domains. What
-does not fit is left out whole.
+does not fit is left out, never cut.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from widgets.wait_lines import WITH_WORST, wait_line, worst_line
 GRAPH_LABEL = 6
 
 AXIS_ROWS = 4
-"""Rows of a graph, axis included, from which it has an axis."""
+"""Minimum rows, including the axis, for a graph with an axis."""
 
 GRAPH_LEAST = 5
-"""Rows of the graph from which the others go to the vCPUs."""
+"""Rows that the graph keeps; the others go to the vCPUs."""
 
 DEVICE_TONES: dict[Verdict, Tone] = {
     "fail": "bad", "unknown": "warn", "warn": "warn", "pass": "text",
@@ -57,7 +57,7 @@ SILENT_AGENT = "The agent does not answer: load and memory are the host's view."
 def running_lines(
     state: GuestState, domain: Domain, space: Size, glyphs: Glyphs = RICH
 ) -> list[Line]:
-    """The lines of a guest that has its devices now."""
+    """The lines of a guest that currently has its devices."""
     width, height = space
     alerts = alert_lines(state, domain, width, height)
     cpus = state.cpus
@@ -104,8 +104,8 @@ def running_lines(
 def alert_lines(
     state: GuestState, domain: Domain | None, width: int, height: int | None = None
 ) -> list[Line]:
-    """Why what is shown is not what is so, or not all of it, for a panel of ``height`` rows. A
-    single row has values; the panel's rule says that they are old."""
+    """Why the panel is out of date or incomplete, for a panel of ``height`` rows. A single row is
+    left to the values; the panel's rule says that they are old."""
     lines: list[Line] = []
     if state.problem is not None:
         lines += wrap(problem_text(state), width, "warn")
@@ -118,14 +118,14 @@ def alert_lines(
 
 
 def reason_lines(state: GuestState, width: int) -> list[Line]:
-    """Why libvirt cannot be read, below the line that says for how long."""
+    """Why libvirt cannot be read; goes below the line that says for how long."""
     if state.problem is None or not state.silent or state.hung:
         return []
     return wrap(f"libvirt: {state.problem}", width, "warn")
 
 
 def problem_text(state: GuestState) -> str:
-    """For how long libvirt has not answered, or why it cannot be read."""
+    """How long libvirt has not answered, or why it cannot be read."""
     if state.silent:
         stale = " What is shown is from then." if state.stale else ""
         return f"libvirt has not answered for {state.silent}.{stale}"
@@ -136,7 +136,7 @@ def problem_text(state: GuestState) -> str:
 
 
 def devices_line(state: GuestState, domain: Domain, width: int) -> Line:
-    """The PCI functions that a domain takes: those with a verdict against them first."""
+    """The PCI functions that are passed to a domain; those with a problem come first."""
     label = Span(f"{'PCI':<7}" if width >= WIDE else "PCI  ", "label")
     room = width - width_of([label])
     bad = [
@@ -174,7 +174,7 @@ def judged(devices: Sequence[GuestDevice]) -> list[GuestDevice]:
 
 
 def name_in(state: GuestState, address: str) -> str:
-    """The short name of a function that the guest takes; of what moves with its card, the kind."""
+    """The short name of a function passed to the guest; for a companion of its card, its kind."""
     function = state.functions.get(address)
     if function is None:
         return ""
@@ -196,7 +196,7 @@ def cpu_graph(state: GuestState, rows: int, width: int, glyphs: Glyphs) -> list[
 
 
 def others_line(domains: Sequence[Domain], width: int, glyphs: Glyphs) -> Line:
-    """The other domains in one row, with how many more there are."""
+    """The other domains in one row, with a count of those that do not fit."""
     shown = _with_rest([_other(domain, glyphs) for domain in domains], width, "   ", "{} more")
     return shown or fit(line(Span(f"{len(domains)} other domains", "label")), width)
 
@@ -209,7 +209,7 @@ def _other(domain: Domain, glyphs: Glyphs) -> Line:
 
 
 def domain_lines(domains: Sequence[Domain], width: int, glyphs: Glyphs) -> list[Line]:
-    """The other domains, one line each: name, state, and what each gets."""
+    """The other domains, one line each: name, state, vCPUs and memory."""
     column = max((cell_len(domain.name) for domain in domains), default=0) + 2
     rows = []
     for domain in domains:

@@ -9,8 +9,8 @@ from widgets.lines import Line, Span, joined_to_fit, line
 
 
 def pages_line(domain: Domain, width: int, glyphs: Glyphs) -> Line:
-    """``Huge pages 16.0 GiB ✓   Balloon off`` of a guest that runs, or ``Huge pages 12.0 of 16.0
-    GiB``; empty where there is nothing to say."""
+    """``Huge pages 16.0 GiB ✓   Balloon off`` for a running guest, or ``Huge pages 12.0 of 16.0
+    GiB``; empty if there is nothing to say."""
     setup = domain.setup
     if setup is None or not setup.huge_mib:
         return ()
@@ -25,6 +25,6 @@ def pages_line(domain: Domain, width: int, glyphs: Glyphs) -> Line:
 
 
 def starts_with_pages(domain: Domain) -> str:
-    """What is said of the pages after the memory that a guest starts with."""
+    """What follows the memory that a guest starts with: its kind of pages."""
     setup = domain.setup
     return " huge pages" if setup is not None and setup.huge_mib else ""

@@ -1,5 +1,5 @@
-"""A guest that does not run, in the lines of its panel: what it would get, and what keeps it from
-starting. Only what is known is said."""
+"""A guest that is off, as the lines of its panel: what it would get, and what keeps it from
+starting. The panel says only what is known."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from widgets.guest_memory import starts_with_pages
 from widgets.lines import DASH, Line, Span, Tone, faded, fit, joined_to_fit, line, width_of, wrap
 
 SPELLED_OUT = 50
-"""Cells from which labels are spelled out."""
+"""Minimum width in cells for labels in full."""
 
 WHERE: dict[str, tuple[Tone, tuple[str, ...]]] = {
     "host": ("text", ("on host, bound first", "on host")),
@@ -37,11 +37,11 @@ WHERE: dict[str, tuple[Tone, tuple[str, ...]]] = {
     "moving": ("warn", ("moving",)), "stuck": ("bad", ("stuck",)), "none": ("text", ("no driver",)),
     "unknown": ("warn", ("driver unknown",)),
 }  # fmt: skip
-"""Where the card is, by the kind of its owner, the longest words first."""
+"""Where the card is, by the kind of its owner; the longest form comes first."""
 
 
 class Reason(NamedTuple):
-    """Something that speaks for or against a start: in a few words, in full, and the way out."""
+    """A reason for or against a start: in a few words, in full, and how to fix it."""
 
     verdict: Verdict
     words: str
@@ -57,7 +57,7 @@ class Section(NamedTuple):
 
 
 def off_lines(state: GuestState, domain: Domain, space: Size, glyphs: Glyphs = RICH) -> list[Line]:
-    """The lines of a guest that is off. In a small panel reasons are a few words each."""
+    """The lines of a guest that is off. In a small panel each reason is a few words."""
     width, height = space
     column = 13 if width >= SPELLED_OUT else 7
     room = max(width - column, 8)
@@ -96,7 +96,7 @@ def off_lines(state: GuestState, domain: Domain, space: Size, glyphs: Glyphs = R
 
 
 def _starts(domain: Domain) -> Line:
-    """What the guest gets. Its cores belong here too."""
+    """What the guest gets at its start, including its vCPUs."""
     vcpus = DASH if domain.vcpus is None else str(domain.vcpus)
     memory = DASH if domain.memory_mib is None else gib(domain.memory_mib)
     return line(
@@ -108,7 +108,7 @@ def _starts(domain: Domain) -> Line:
 
 
 def _card(state: GuestState, domain: Domain, room: int) -> Iterator[Ranked]:
-    """The card and what moves with it, and where it is."""
+    """The card and its companions, and where the card is."""
     gpu = state.gpu
     if gpu is None and state.stale:
         return
@@ -129,7 +129,7 @@ def _card(state: GuestState, domain: Domain, room: int) -> Iterator[Ranked]:
 
 
 def _also(state: GuestState, domain: Domain) -> Iterator[Ranked]:
-    """The other devices that the guest takes."""
+    """The guest's other host devices."""
     card = {f.address for f in state.gpu.functions} if state.gpu else set()
     verdicts = {device.address: device for device in state.devices}
     for address in domain.addresses:
@@ -143,7 +143,7 @@ def _also(state: GuestState, domain: Domain) -> Iterator[Ranked]:
 
 
 def _ready(found: Sequence[Reason], room: int, glyphs: Glyphs, *, full: bool) -> Iterator[Ranked]:
-    """What keeps the guest from starting, then what speaks for it, then what is doubtful."""
+    """What keeps the guest from starting, then what is in order, then what is in doubt."""
     fails = [each for each in found if each.verdict == "fail"]
     doubts = [each for each in found if each.verdict in ("warn", "unknown")]
     sign = _sign("pass", glyphs)
@@ -174,7 +174,7 @@ def _sign(verdict: Verdict, glyphs: Glyphs) -> Span:
 
 
 def reasons(state: GuestState, domain: Domain) -> list[Reason]:
-    """What is known for and against a start now; nothing while libvirt does not answer. A start
+    """The known reasons for and against a start now; none while libvirt does not answer. A start
     checks more."""
     if state.stale:
         return []
@@ -195,7 +195,7 @@ def reasons(state: GuestState, domain: Domain) -> list[Reason]:
 
 
 def _of_devices(state: GuestState) -> Iterator[Reason]:
-    """The devices with a verdict against them; those with the same one together."""
+    """The devices with a problem; those with the same one are combined."""
     alike: dict[tuple[object, ...], list[GuestDevice]] = {}
     for each in judged(state.devices):
         why = each.why.removeprefix(each.address)
@@ -207,7 +207,7 @@ def _of_devices(state: GuestState) -> Iterator[Reason]:
 
 
 def _of_card(gpu: Gpu) -> Iterator[Reason]:
-    """Whether the card is free, and its group viable."""
+    """Whether the card is free, and whether its group is viable."""
     if gpu.taken_by is None and not gpu.may_be_taken and gpu.owner.kind in ("host", "vfio"):
         yield Reason("pass", "card is free")
     elif gpu.may_be_taken:
@@ -225,5 +225,5 @@ def _of_card(gpu: Gpu) -> Iterator[Reason]:
 
 
 def _plain(text: str) -> str:
-    """A clause with PCI addresses as people write them."""
+    """A clause with PCI addresses in their short form."""
     return text.replace(" 0000:", " ").removeprefix("0000:")

@@ -26,7 +26,7 @@ from widgets.panel import Edges
 NUMBER = "3"
 
 FULL_EDGE, PHONE_EDGE = 52, 42
-"""Cells of a panel's space from which its frame, or its rule, says how long the guest runs."""
+"""Minimum width in cells for the guest's uptime in the frame, and in the rule."""
 
 
 class GuestPanel(GraphPanel):
@@ -37,8 +37,8 @@ class GuestPanel(GraphPanel):
         self._state: GuestState | None = None
 
     def show(self, state: GuestState, times: Times | None = None) -> None:
-        """Draw ``state``; one that looks like the last one is not drawn again. ``times`` is the
-        time that the graphs cover while the panel takes the whole screen."""
+        """Draw ``state``. One that looks the same as the last one is not drawn again. ``times`` is
+        the time that the graphs cover while the panel is full-screen."""
         if (state, times) != (self._state, self.times):
             self._state, self.times = state, times
             self._draw()
@@ -57,14 +57,14 @@ class GuestPanel(GraphPanel):
 def guest_page(
     state: GuestState, space: Size, glyphs: Glyphs = RICH, times: Times | None = None
 ) -> GraphLines:
-    """The panel's lines in ``space``; with ``times`` it takes the whole screen."""
+    """The panel's lines in ``space``; with ``times`` it is full-screen."""
     if times is not None and state.domain is not None:
         return zoomed_lines(state, state.domain, space, times, glyphs)
     return GraphLines(guest_lines(state, space, glyphs))
 
 
 def guest_lines(state: GuestState, space: Size, glyphs: Glyphs = RICH) -> list[Line]:
-    """The panel's lines in ``space``, unless it takes the whole screen."""
+    """The panel's lines in ``space`` when it is not full-screen."""
     domain = state.domain
     if space.width <= 0 or space.height <= 0:
         return []
@@ -82,7 +82,7 @@ def guest_edges(
     alone: bool = False,
 ) -> Edges:
     """Title, state, keys and note of a panel with ``width`` cells for its lines. ``alone``: it has
-    none, so that what matters most stands beside the state."""
+    no lines, so what matters most is beside the state."""
     domain, room = state.domain, width - 2
     number = Span(NUMBER, "guest")
     if domain is None:
@@ -115,7 +115,7 @@ def _state(state: GuestState, domain: Domain, width: int, glyphs: Glyphs, *, rul
 
 
 def _most(state: GuestState, domain: Domain, shown: Line, glyphs: Glyphs) -> Line:
-    """The state with the load of a guest that runs; of one that is off, that it cannot start."""
+    """The state with the load of a running guest; for one that is off, whether it cannot start."""
     if not is_off(domain):
         load = "" if domain.cpu_pct is None else f"CPU {domain.cpu_pct:.0f} %"
         return join([line(Span(load, "strong")) if load else (), shown])

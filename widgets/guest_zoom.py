@@ -1,4 +1,4 @@
-"""The guest on the whole screen: its graphs over a chosen time, and all that is known of it."""
+"""The full-screen guest: its graphs over a chosen time, and everything that is known about it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from widgets.vcpu_lines import foot_lines, row_lines
 from widgets.wait_lines import WAIT_TOP_MS, WITH_WORST, wait_line, worst_line
 
 ALL = 99
-"""Rows enough for all that keeps a guest from starting."""
+"""Enough rows for everything that keeps a guest from starting."""
 
 GRAPH_ROWS = 5
-"""The fewest rows of each graph, its heading included. They share an axis."""
+"""Minimum rows of each graph, including its heading. They share an axis."""
 
 
 def zoomed_lines(
     state: GuestState, domain: Domain, space: Size, times: Times, glyphs: Glyphs = RICH
 ) -> GraphLines:
-    """The lines of the guest on the whole screen: more than fit on a small one, which scrolls."""
+    """The lines of the full-screen guest. A small screen scrolls, since not all of them fit."""
     width, height = space
     driver = state.allowed.driver_version if state.allowed is not None else None
     details = guest_detail_lines(
@@ -64,7 +64,7 @@ def zoomed_lines(
 
 
 def _has_run(state: GuestState) -> bool:
-    """Whether graphs of a guest that is off have something, or would have it in a longer span."""
+    """Whether the graphs of a guest that is off show anything, or would over a longer span."""
     return bool(state.last_ran) or any(value is not None for value in (*state.series, *state.wait))
 
 

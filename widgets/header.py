@@ -1,4 +1,4 @@
-"""The line at the top: who has the guest's card, and which host this is, if it is the real one."""
+"""The top line: who has the guest's card, and the name of the host, if it is a real one."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from widgets.lines import Line, Span, Tone, fit, join, line, pad, width_of
 from widgets.owner import owner_span
 
 FULL, NORMAL = 98, 70
-"""Cells from which everything is spelled out, and from which the program names itself."""
+"""Minimum width in cells to spell everything out, and to show the program's name."""
 
 NAME = 18
-"""The fewest cells that a guest's name is cut to with its sign, and the most of a host's name."""
+"""Minimum width of a guest's name with its sign when cut, and maximum width of a host's name."""
 
 SHORT_BANNERS = {"simulated": "demo", "captured": "captured"}
-"""A word for a banner that contains this one, where it has no room."""
+"""The short form of a banner that contains the key, for a narrow header."""
 
 WATCH_ENDED = "watch ended"
-"""The notice about a watch that has ended, and was not asked to."""
+"""The notice that the watch has ended unexpectedly."""
 
 WORST: tuple[Verdict, ...] = ("fail", "warn", "unknown", "pass")
 
@@ -58,7 +58,7 @@ class HostHeader(Canvas):
         *,
         flash: bool = False,
     ) -> None:
-        """Draw the header of ``view`` as of ``at``, with what ``checks`` amount to; ``notices`` say
+        """Draw the header of ``view`` as of ``at``, with a summary of ``checks``; ``notices`` say
         what is unusual about its readings. ``flash``: the owner has just changed."""
         shown = (view, owner_up(view, at), checks, notices, flash)
         if shown != (self._view, self._up, self._checks, self._notices, self._flash):
@@ -106,7 +106,7 @@ def header_line(
 
 
 def watch_forms(watch: Watch | None) -> Iterator[Line]:
-    """What the watch does, in forms that get shorter; none unless it runs."""
+    """What the watch does, in ever shorter forms; none unless it runs."""
     if watch is None or not watch.running:
         return
     first = watch.deeds[0]
@@ -127,7 +127,7 @@ def _forms(
     *,
     flash: bool,
 ) -> Iterator[tuple[Line, Line]]:
-    """What stands at the left and at the right end, in forms that get shorter."""
+    """The texts at the left and at the right end, in ever shorter forms."""
     up = owner_up(view, at)
     since, briefly = (line(up), line(short_uptime(up))) if up else ((), ())
     owner = _owner(view, width, glyphs, flash=flash)
@@ -176,9 +176,8 @@ def _owner(view: HostView, width: int, glyphs: Glyphs, *, flash: bool) -> Line:
 
 
 def checks_forms(checks: Sequence[Check], glyphs: Glyphs = RICH) -> Iterator[Line]:
-    """``d ✓ 6 live checks`` in forms that get shorter: those that are made all the time, and not
-    only when the key is pressed. Of checks that did not pass, the first of the worst ones is
-    named."""
+    """``d ✓ 6 live checks`` in ever shorter forms: the checks that run all the time, and not only
+    when the key is pressed. If some did not pass, it names the first of the worst ones."""
     key = Span("d", "key", "app.doctor")
     if not checks:
         yield line(key, Span(" checks", "label", "app.doctor"))
@@ -204,7 +203,7 @@ def short_banner(banner: str | None) -> str | None:
 
 
 def _facts(view: HostView, room: int) -> Line:
-    """The facts of the host that fit into ``room``, each whole."""
+    """The facts about the host that fit into ``room``, none of them cut."""
     kind = f" {view.iommu_kind}" if view.iommu_kind else ""
     iommu: list[str] = []
     if view.iommu_enabled:

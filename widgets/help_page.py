@@ -1,4 +1,4 @@
-"""The help: the keys by what somebody wants, in two columns where there is room."""
+"""The help: the keys, grouped by what the user wants, in two columns where there is room."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from widgets.lines import Line, Span, line, pad, wrap
 from widgets.panel import Edges, Panel
 
 WIDE = 100
-"""Cells from which there are two columns."""
+"""Minimum width in cells for two columns."""
 
 GAP = 3
 """Cells between the columns."""
 
 KEYS = 12
-"""Most cells of an entry's keys; longer ones stand above their text."""
+"""Maximum width of an entry's keys, in cells; longer ones go above their text."""
 
 
 class Entry(NamedTuple):
-    """What a key does. ``label`` is its word in the footer; ``place`` says where the key works, if
-    it does something else elsewhere."""
+    """What a key does. ``label`` is its word in the footer; ``place`` says where the key does
+    this, if it does something else elsewhere."""
 
     keys: str
     label: str
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
 
 class Chapter(NamedTuple):
-    """What somebody wants, and the keys for it. Entries without keys are remarks."""
+    """What the user wants, and the keys for it. Entries without keys are remarks."""
 
     title: str
     entries: Sequence[Entry]
@@ -68,8 +68,8 @@ class HelpPage(Panel):
 
 
 def matching(chapters: Sequence[Chapter], text: str) -> list[Chapter]:
-    """The chapters with the entries that contain ``text``, regardless of case; a title that
-    contains it stands for all of its entries."""
+    """The chapters with the entries that contain ``text``, ignoring case. A title that contains it
+    matches all of its entries."""
     wanted = text.casefold().strip()
     found = []
     for chapter in chapters:

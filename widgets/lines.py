@@ -19,14 +19,14 @@ Tone = Literal[
     "flash",
 ]  # fmt: skip
 """What a text means, not its colour. ``label`` and ``dim`` look the same: the one names a value,
-the other is a value that matters little. The five names of panels are also whose something is.
-``flash`` is in reverse video: something that has just changed."""
+the other is a value that matters little. The names of the five panels also mark what belongs to
+them. ``flash`` is in reverse video: something that has just changed."""
 
 Ramp = Literal["load", "heat"]
-"""``load`` has no bad end; ``heat`` is nearness to a limit."""
+"""On ``load`` no end is bad; ``heat`` shows how close a value is to its limit."""
 
 RAMP_STEPS = 8
-"""Tones of a ramp. A bar has at most so many runs of one colour, a row of a graph has one."""
+"""Tones of a ramp. A bar has at most that many runs of one colour; a row of a graph has one."""
 
 
 def ramp_tone(ramp: Ramp, share: float) -> Tone:
@@ -85,7 +85,7 @@ def pad(spans: Line, width: int) -> Line:
 
 
 def faded(spans: Line) -> Line:
-    """The line without emphasis: its values are not of now."""
+    """The line without emphasis: its values are not current."""
     return tuple(
         span if span.tone in ("label", "track") else span._replace(tone="dim") for span in spans
     )
@@ -101,7 +101,7 @@ def join(parts: Iterable[Line], gap: str = "  ") -> Line:
 
 
 def joined_to_fit(parts: Iterable[Line], width: int, gap: str = "  ") -> Line:
-    """As many of the parts as fit into ``width`` cells, each whole, the first ones first."""
+    """As many of the first parts as fit into ``width`` cells, none of them cut."""
     kept: list[Line] = []
     room = width
     for part in parts:
@@ -140,7 +140,7 @@ def fields(pairs: Sequence[tuple[str, Line]], width: int, column: int, label: in
 
 
 def merge_spans(spans: Line) -> Line:
-    """The line in as few spans as possible; blanks join the span before them.
+    """The line in as few spans as possible; spaces join the span before them.
 
     Each span costs a full set of colour sequences on the terminal.
     """
@@ -160,7 +160,7 @@ def merge_spans(spans: Line) -> Line:
 
 
 def wrap(text: str, width: int, tone: Tone = "text") -> list[Line]:
-    """``text`` broken at blanks into lines of at most ``width`` cells.
+    """``text`` wrapped at spaces into lines of at most ``width`` cells.
 
     A longer word, such as a path on a phone, is broken after a slash if it has one.
     """
@@ -174,8 +174,8 @@ def wrap(text: str, width: int, tone: Tone = "text") -> list[Line]:
 
 
 def wrap_rows(text: str, width: int, rows: int, tone: Tone = "text") -> list[Line]:
-    """``text`` as by ``wrap`` in at most ``rows`` lines; an ellipsis stands for the words that do
-    not fit."""
+    """``text`` wrapped like ``wrap``, in at most ``rows`` lines; an ellipsis replaces the words
+    that do not fit."""
     lines = wrap(text, width, tone)
     if len(lines) <= rows:
         return lines

@@ -10,18 +10,19 @@ from widgets.glyphs import RICH, Glyphs
 from widgets.graph import CELL_S, Mark
 
 REACH_S = 900.0
-"""Seconds back from now that a graph of the last minutes can show."""
+"""How many seconds a graph of the last minutes can reach back."""
 
 WARNING, SWAP, MOVE, OTHER = range(4)
-"""What an event is on the axis: ``!``, twice ``▲``, or without a mark."""
+"""How an event looks on the axis: ``!`` for the first, ``▲`` for the next two, no mark for the
+last."""
 
 _SWAPS = ("bind ", "unbind ")
 _MOVES = ("started", "stopped", "in use by ", "released by ")
-"""How the text of an event begins that explains a step in a graph."""
+"""How the text of an event begins if the event explains a step in a graph."""
 
 
 def rank(event: Event) -> int:
-    """What an event is on the axis. Where several share a cell, the lowest is the one to tell."""
+    """What an event is on the axis. If several share a cell, the lowest rank is reported."""
     if event.kind in ("warn", "failed") and not _by_a_swap(event):
         return WARNING
     if event.text.startswith(_SWAPS):
@@ -38,11 +39,11 @@ def marks_for(
     cell_s: float = CELL_S,
     reach_s: float = REACH_S,
 ) -> tuple[Mark, ...]:
-    """The marks of the events about ``subjects``, which are newest first, as of ``at``, for graphs
-    whose cells cover ``cell_s`` seconds and that reach back for ``reach_s``.
+    """The marks of the events about ``subjects`` as of ``at``, for graphs whose cells cover
+    ``cell_s`` seconds and that reach back ``reach_s`` seconds. ``events`` are newest first.
 
-    Their ages are in whole cells of a graph, so they move with it and not in between. A warning
-    comes last: it is drawn over other marks of its cell.
+    The ages are in whole cells of a graph, so the marks move only when it does. Warnings come last,
+    so that they are drawn over other marks in their cell.
     """
     now = at.timestamp() // cell_s
     found: dict[Mark, None] = {}
@@ -69,5 +70,5 @@ def _changes_driver(event: Event) -> bool:
 
 
 def _by_a_swap(event: Event) -> bool:
-    """Whether a function has no driver for a moment because our swap moves it."""
+    """Whether one of our swaps changed the driver, so that a short time without one is normal."""
     return event.by in ("vfiotop", "watch") and _changes_driver(event)

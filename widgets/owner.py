@@ -1,4 +1,4 @@
-"""Who has a card, with the sign and the tone that it has everywhere."""
+"""Who has a card, with the sign and the tone used everywhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def owner_words(
     gpu: Gpu, swap: Swap | None = None, glyphs: Glyphs = RICH
 ) -> tuple[str, Tone, tuple[str, ...]]:
     """The sign of a card's owner, its tone, and the words for it, the longest first. ``swap`` is
-    the one that moves the card: they say how far it is."""
+    the one that moves the card; the words then include its progress."""
     sign, tone, words = OWNERS[gpu.owner.kind]
     if gpu.owner.kind == "moving" and swap is not None:
         words = (swap_words(gpu, swap),)
@@ -31,8 +31,8 @@ def owner_words(
 
 
 def owner_span(gpu: Gpu, swap: Swap | None = None, glyphs: Glyphs = RICH) -> Span:
-    """``◆ in win11``, in the fewest words. ``swap`` is the host's last one: another program may
-    move the card after it."""
+    """``◆ in win11``, in the fewest words. ``swap`` is the host's last one; another program may
+    have moved the card since."""
     moves = swap is not None and swap.under_way and gpu.address in swap.moves
     moving = swap if moves else None
     sign, tone, words = owner_words(gpu, moving, glyphs)

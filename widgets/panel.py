@@ -1,5 +1,5 @@
-"""A canvas in a frame. Its upper edge carries the title and, at the right, the state; its lower
-edge the keys that act on the panel, and a note. What a small panel hides is counted there."""
+"""A canvas in a frame. The upper edge has the title and, at the right, the state. The lower edge
+has the keys that act on the panel, a note, and a count of the lines that do not fit."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from widgets.tones import tone_style
 Accent = Literal["guest-gpu", "host-gpu", "guest", "groups", "events", "key"]
 
 FRAME_CELLS = 6
-"""Cells of an edge that Textual's border keeps for corners, dashes and blanks."""
+"""Cells of an edge that Textual's border needs for corners, dashes and spaces."""
 
 
 class Edges(NamedTuple):
-    """What stands in the edges of a panel's frame. An edge that is too short loses the left part
-    of the upper one, and the right part of the lower one."""
+    """The texts in the edges of a panel's frame. If the two texts of an edge do not fit, the left
+    one is cut."""
 
     title: Line = ()
     state: Line = ()
@@ -78,8 +78,8 @@ class Panel(Canvas):
         self.ruled = False
 
     def place(self, region: Region | None, *, framed: bool) -> None:
-        """Stand at a region of the parent, or with ``None`` nowhere; for a screen that places its
-        panels itself. What is drawn from now on is drawn for that size."""
+        """Move to a region of the parent, or hide if it is ``None``; for a screen that places its
+        panels itself. From now on the panel draws for that size."""
         self.display = region is not None
         if region is None:
             self._drawn_for = None
@@ -104,7 +104,7 @@ class Panel(Canvas):
         return self.outer_size if self._placed is None else self._placed
 
     def set_accent(self, accent: Accent) -> None:
-        """Textual lays everything out for a new class, so an equal accent is not set again."""
+        """Set the accent if it differs: a new class makes Textual lay everything out again."""
         if accent == self.accent:
             return
         self.set_class(False, f"-{self.accent}", update=False)
@@ -112,11 +112,11 @@ class Panel(Canvas):
         self.accent = accent
 
     def set_ruled(self, ruled: bool) -> None:
-        """Draw one rule in place of the frame."""
+        """Draw a single rule instead of the frame."""
         if ruled != self.ruled:
             self.ruled = ruled
             self.set_class(ruled, "-rule")
-            # The room for lines changes with the style, and the widget's size does not.
+            # The style changes the room for lines, but not the widget's size.
             self._drawn_for = None
             self.call_after_refresh(self._draw_for_room)
 
@@ -126,7 +126,7 @@ class Panel(Canvas):
         self._after_scroll()
 
     def _show_edges(self) -> None:
-        """Textual repaints the whole widget for a new edge, so equal ones are not set again."""
+        """Set the edges if they differ: Textual repaints the whole widget for a new one."""
         edges, hidden = self._edges, hidden_lines(*self.hidden, self.glyphs)
         shown = (edges, hidden, self._frame_size.width)
         if self.ruled or shown == self._shown_edges or not self._frame_size.width:
@@ -134,14 +134,14 @@ class Panel(Canvas):
         self._shown_edges = shown
         note = join([hidden, edges.note])
         if width_of(edges.keys) + 3 + width_of(note) > self._frame_size.width - FRAME_CELLS:
-            # The keys are worth more than the word.
+            # The keys matter more than the word "more".
             note = join([hidden_lines(*self.hidden, self.glyphs, word=""), edges.note])
         self.border_title = self._edge(edges.title, edges.state)
         self.border_subtitle = self._edge(edges.keys, note)
         self.styles.border_subtitle_align = "left" if edges.keys else "right"
 
     def _edge(self, left: Line, right: Line) -> Content:
-        """An edge's text. With one part only, the border itself fills the rest."""
+        """The text of an edge. If it has only one part, the border fills the rest."""
         room = self._frame_size.width - FRAME_CELLS
         return content(edge(left, right, room, self.glyphs.frame) if left else fit(right, room))
 
@@ -152,11 +152,11 @@ class Panel(Canvas):
         return above, max(0, len(self.lines) - above - self.room.height)
 
     def rule(self, width: int) -> Line:
-        """The rule that stands for the frame: ``─ title ─── state ─``."""
+        """The rule that replaces the frame: ``─ title ─── state ─``."""
         frame = self.glyphs.frame
         room = width - 4
         title, state = self._edges.title, self._edges.state
-        for word in (" more", ""):  # the title is worth more than the word
+        for word in (" more", ""):  # the title matters more than the word
             right = join([state, hidden_lines(*self.hidden, self.glyphs, word=word)])
             if width_of(title) + 3 + width_of(right) <= room:
                 break
@@ -181,7 +181,7 @@ class Panel(Canvas):
         self._after_scroll()
 
     def _after_scroll(self) -> None:
-        """Count anew what is hidden."""
+        """Update the count of hidden lines."""
         if not self.ruled:
             self._show_edges()
         elif self.lines and self.lines[0] != (rule := merge_spans(self.rule(self.room.width))):
@@ -191,12 +191,12 @@ class Panel(Canvas):
         return 0 if self.ruled and y == 0 else super()._row_of(y)
 
     def render_line(self, y: int) -> Strip:
-        """The rule stays where it is when the lines below it scroll."""
+        """Keep the rule in place while the lines below it scroll."""
         return super().render_line(-self.scroll_offset.y if self.ruled and y == 0 else y)
 
     def paint_panel(self, lines: list[Line], cursor: int | None = None) -> None:
-        """Paint the lines, below the rule and one cell further in where there is no frame.
-        ``cursor`` is the index of the line under it."""
+        """Paint the lines; without a frame, below the rule and indented by one cell. ``cursor`` is
+        the index of the line under the cursor."""
         if self.ruled:
             lines = [self.rule(self.room.width), *(line(" ", *each) for each in lines)]
             cursor = cursor + 1 if cursor is not None else None
@@ -204,7 +204,7 @@ class Panel(Canvas):
 
     @property
     def space(self) -> Size:
-        """The cells for lines: without the rule, and a blank at each side of them."""
+        """The cells for lines, without the rule and the space on each side of them."""
         width, height = self.room
         if self.ruled:
             return Size(max(0, width - 2), max(0, height - 1))
@@ -220,7 +220,7 @@ def hidden_lines(above: int, below: int, glyphs: Glyphs = RICH, *, word: str = "
 
 def edge(left: Line, right: Line, width: int, frame: str) -> Line:
     """``left`` and ``right`` at the ends of ``width`` cells, with the frame between them. Without
-    ``right`` it ends with ``left``: the border goes on by itself."""
+    ``right`` it ends after ``left``: the border fills the rest."""
     right = fit(right, width)
     room = width - width_of(right)
     if not right:
@@ -232,7 +232,7 @@ def edge(left: Line, right: Line, width: int, frame: str) -> Line:
 
 
 def content(spans: Line) -> Content:
-    """The spans as Textual's content, for an edge. The frame's own signs keep its colour."""
+    """The spans as Textual content, for an edge. The frame's own characters keep its colour."""
     parts: list[tuple[str, str]] = []
     for span in spans:
         plain = not span.text.strip("─- ")

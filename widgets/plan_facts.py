@@ -14,24 +14,24 @@ from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
 from widgets.plan_page import Mover, PlanPage, Stayer, mark_span
 
 LABEL, SHORT_LABEL = 9, 5
-"""Cells of the labels; on a narrow screen they are short."""
+"""Width of the labels in cells, and on a narrow screen."""
 
 SHORT = {"Moves": "Move", "Stays": "Stay", "In use": "Used"}
 
 PLACE, NAME = 7, 8
-"""The fewest cells for an address, and for the name of a device."""
+"""Minimum width of an address, and of the name of a device."""
 
 HOLDERS = "holders"
-"""The check that is drawn with the processes that it found."""
+"""The check that is drawn together with the processes it found."""
 
 
 def label_width(width: int) -> int:
-    """Cells of the labels in lines of ``width`` cells."""
+    """Width of the labels in lines of ``width`` cells."""
     return SHORT_LABEL if width < NARROW else LABEL
 
 
 def labelled(label: str, rows: Sequence[Line], width: int) -> list[Line]:
-    """The rows in the column of values, the label before the first."""
+    """The rows in the column of values, with the label before the first."""
     cells = label_width(width)
     label = SHORT.get(label, label) if width < NARROW else label
     first, others = line(Span(f"{label:<{cells}}", "label")), line(" " * cells)
@@ -39,13 +39,13 @@ def labelled(label: str, rows: Sequence[Line], width: int) -> list[Line]:
 
 
 def mover_lines(page: PlanPage, width: int, glyphs: Glyphs) -> list[Line]:
-    """A row for each function that moves: ``nvidia → vfio-pci``, and the sign of how far it is.
-    On a narrow screen the sign takes the place of the arrow."""
+    """A row for each function that moves: ``nvidia → vfio-pci``, and a sign for its progress. On a
+    narrow screen the sign replaces the arrow."""
     before = widest(row.before for row in page.movers)
     after = widest(row.after for row in page.movers)
     narrow = width < NARROW
     gap = " " if narrow else "  "
-    # The sign has its cells from the beginning, so that nothing moves when it comes.
+    # Room for the sign is reserved from the start, so that nothing moves when it appears.
     more = before + after + (4 if narrow else 9)
 
     def move(row: Mover) -> Line:
@@ -62,7 +62,7 @@ def mover_lines(page: PlanPage, width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def stayer_lines(page: PlanPage, width: int) -> list[Line]:
-    """A row for each card that stays, with what it does for the host."""
+    """A row for each card that stays, with what the host uses it for."""
     cells = [(row.address, row.name, line(row.why)) for row in page.stayers]
     more = widest(row.why for row in page.stayers)
     return labelled("Stays", _table(page, cells, width, more), width)
@@ -71,7 +71,7 @@ def stayer_lines(page: PlanPage, width: int) -> list[Line]:
 def _table(
     page: PlanPage, cells: Sequence[tuple[str, str, Line]], width: int, more: int
 ) -> list[Line]:
-    """Rows of address, name and something that has ``more`` cells at most."""
+    """Rows of address, name and a third part of at most ``more`` cells."""
     room = width - label_width(width) - more
     names = widest([*(row.name for row in page.movers), *(row.name for row in page.stayers)])
     return device_rows(cells, width, min(names, room - PLACE - 4))
@@ -80,7 +80,7 @@ def _table(
 def device_rows(
     cells: Sequence[tuple[str, str, Line]], width: int, names: int, before: str = ""
 ) -> list[Line]:
-    """Rows of address, name and more. Names have ``names`` cells; without the room for them, and
+    """Rows of address, name and a third part. Names have ``names`` cells; if that is too few, and
     on a narrow screen, they are left out."""
     gap = " " if width < NARROW else "  "
     places = max(PLACE, widest(short(address) for address, _, _ in cells))
@@ -153,5 +153,5 @@ def blocker_lines(blockers: Sequence[Stayer], width: int) -> list[Line]:
 
 
 def widest(texts: Iterable[str]) -> int:
-    """The cells of the widest text."""
+    """The width of the widest text in cells."""
     return max(map(cell_len, texts), default=0)

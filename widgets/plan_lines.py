@@ -1,7 +1,7 @@
-"""A plan as lines: what it does, what moves, who is in the way, the checks, the steps.
+"""A plan as lines: what it does, what moves, who uses it, the checks, the steps.
 
-While a plan is carried out nothing changes place: the numbers of its steps become signs, and the
-seconds that each one took appear beside it.
+While a plan is carried out, everything keeps its place: the step numbers become signs, and the
+seconds that each step took appear beside it.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ from widgets.plan_facts import (
 from widgets.plan_page import Mark, PlanPage, PlanStep, State, mark_span
 
 TOOK = 8
-"""Cells of the seconds of a step. On a narrow screen they have none of their own."""
+"""Width of the column for a step's seconds, in cells. A narrow screen has no such column."""
 
 PREFIX = "/sys/bus/pci/"
-"""The folder to which the paths of steps are relative."""
+"""The folder that the paths of steps are relative to."""
 
 VIABLE = "iommu.viable"
-"""The check that is drawn with the devices that it found."""
+"""The check that is drawn together with the devices it found."""
 
 
 class Drawn(NamedTuple):
-    """The lines, and how many of them must have been on the screen before the user may agree."""
+    """The lines, and how many of them the user must have seen before agreeing."""
 
     lines: list[Line]
     needed: int
 
 
 def plan_lines(page: PlanPage, width: int, height: int, glyphs: Glyphs = RICH) -> Drawn:
-    """The page, as roomy as ``height`` allows. If it does not fit at all, what matters most comes
-    first and the rest is below."""
+    """The page, as spacious as ``height`` allows. If it does not fit at all, what matters most
+    comes first, and the user has to scroll to the rest."""
     message = wrap(page.message, width, page.tone)
     tight = _tight(page, message, width, glyphs)
     roomy = _arrangements(page, message, width, glyphs)
@@ -79,7 +79,7 @@ def state_line(state: State, width: int, glyphs: Glyphs = RICH) -> Line:
 def _arrangements(
     page: PlanPage, message: list[Line], width: int, glyphs: Glyphs
 ) -> Iterator[list[Line]]:
-    """The page with less and less room for the passed checks, and between its blocks."""
+    """The page in ever tighter layouts: fewer rows for passed checks, no gaps between blocks."""
     facts = [
         *mover_lines(page, width, glyphs), *stayer_lines(page, width),
         *user_lines(page, width, glyphs),
@@ -92,8 +92,8 @@ def _arrangements(
 
 
 def _tight(page: PlanPage, message: list[Line], width: int, glyphs: Glyphs) -> list[Line]:
-    """The page with what forbids it, or might, before everything else. What is in order is left
-    to the count of the checks."""
+    """The page with what forbids the plan, or might, before everything else. Passed checks are only
+    counted."""
     blocks = (
         message,
         [] if page.unfolded else problem_lines(page, width, glyphs),
@@ -107,7 +107,7 @@ def _tight(page: PlanPage, message: list[Line], width: int, glyphs: Glyphs) -> l
 
 
 def aside_lines(page: PlanPage, width: int) -> list[Line]:
-    """What is worth knowing besides, less emphasised."""
+    """What is worth knowing besides the message, with less emphasis."""
     return wrap(page.aside, width, "label")
 
 
@@ -124,7 +124,7 @@ def _joined(blocks: Sequence[Sequence[Line]], *, gap: bool) -> list[Line]:
 
 
 def checks_lines(page: PlanPage, width: int, names: int, glyphs: Glyphs) -> list[Line]:
-    """How many checks passed, and their names in that many rows; or all of them."""
+    """How many checks passed, and their names in at most ``names`` rows; or all checks in full."""
     if not page.checks:
         return []
     label = 0 if width < NARROW else LABEL
@@ -143,7 +143,7 @@ def checks_lines(page: PlanPage, width: int, names: int, glyphs: Glyphs) -> list
 
 def problem_lines(page: PlanPage, width: int, glyphs: Glyphs) -> list[Line]:
     """The checks that did not pass, in full, with what to do. Processes that hold the card are
-    listed as its users."""
+    listed with its users instead."""
     held = any(not (holder.ours or holder.shared) for holder in page.holders)
     rows: list[Line] = []
     for check in worst_first(page.checks):
@@ -172,12 +172,12 @@ def _not_viable(check: Check, page: PlanPage, width: int, glyphs: Glyphs) -> lis
 
 
 def has_paths(page: PlanPage) -> bool:
-    """Whether steps are shown whose paths can be shortened."""
+    """Whether any step shown has a path that can be shortened."""
     return not page.refused and any(PREFIX in step.text for step in page.steps)
 
 
 def step_lines(page: PlanPage, width: int, glyphs: Glyphs) -> list[Line]:
-    """The steps; none of a plan that is refused, as they will not be taken."""
+    """The steps; none if the plan is refused, since they will not be carried out."""
     if not page.steps or page.refused:
         return []
     shortened = has_paths(page) and not page.full_paths

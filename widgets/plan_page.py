@@ -1,4 +1,4 @@
-"""What the screen of a plan shows, as values."""
+"""What the plan screen shows, as values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from widgets.glyphs import Glyphs
 from widgets.lines import Span, Tone
 
 Mark = Literal["passed", "warned", "failed", "unknown", "moving", "noted"]
-"""How far something is. Each has a sign of the same name in ``Glyphs``."""
+"""The status of something. Each has a sign of the same name in ``Glyphs``."""
 
 TONES: dict[Mark, Tone] = {
     "passed": "good", "warned": "warn", "failed": "bad", "unknown": "warn", "moving": "warn",
@@ -21,12 +21,12 @@ TONES: dict[Mark, Tone] = {
 
 
 def mark_span(mark: Mark, glyphs: Glyphs, text: str = "") -> Span:
-    """The sign of a mark and ``text``, in its tone."""
+    """The sign of a mark and ``text``, in the mark's tone."""
     return Span(f"{getattr(glyphs, mark)}{text}", TONES[mark])
 
 
 class State(NamedTuple):
-    """What stands at the right of the title: a sign and words, fewer on a narrow screen, then how
+    """The text at the right of the title: a sign and words, fewer on a narrow screen, then how
     long it has taken. ``late``: that is longer than usual."""
 
     mark: Mark
@@ -37,7 +37,7 @@ class State(NamedTuple):
 
 
 class Mover(Struct, frozen=True):
-    """A function that moves: its drivers before and after, and how far it is."""
+    """A function that moves: its drivers before and after, and its progress."""
 
     address: str
     name: str
@@ -67,13 +67,12 @@ class PlanStep(Struct, frozen=True):
 class PlanPage(Struct, frozen=True):
     """A plan, or what has become of it.
 
-    ``title`` is an emphasised part and the rest. ``note`` says what has been touched. ``aside`` is
-    worth knowing besides ``message``. ``key`` identifies what the user is asked about; ``asks`` is
-    the part of the page that must have been on the screen before he may agree. ``group`` is the
+    ``title`` is an emphasised part and the rest. ``note`` says what has been changed so far.
+    ``aside`` is worth knowing besides ``message``. ``key`` identifies what the user is asked about;
+    ``asks`` is the part of the page that the user must have seen before agreeing. ``group`` is the
     card's IOMMU group, and ``blockers`` are the functions that keep it from being viable.
-    ``label`` stands before the steps.
-    ``checks_key`` lists the checks that passed, too, or folds them again. ``full_paths``: the paths
-    of steps are not shortened.
+    ``label`` precedes the steps. ``checks_key`` also lists the checks that passed, or folds them
+    again. ``full_paths``: the paths of steps are not shortened.
     """
 
     title: tuple[str, str]

@@ -1,7 +1,7 @@
-"""The panel of a plan: what it would do, how far it is, and what has become of it.
+"""The panel of a plan: what it would do, its progress, and how it ended.
 
-It knows which lines have been on the screen: on a phone nobody may agree to a plan of which he has
-seen half.
+It keeps track of the lines that have been on the screen: on a phone, nobody may agree to a plan
+after seeing half of it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from widgets.plan_lines import Drawn, plan_lines, state_line, title_line
 from widgets.plan_page import PlanPage
 
 GAP = 4
-"""The fewest cells of the frame between the two texts of an edge."""
+"""Minimum cells of the frame between the two texts of an edge."""
 
 RULE_CELLS = 4
-"""Cells of a rule beside its texts."""
+"""Cells of a rule besides its texts."""
 
 
 class PlanPanel(Panel):
@@ -36,7 +36,7 @@ class PlanPanel(Panel):
     ]
 
     class Scrolled(Message):
-        """Other lines are out of sight than before."""
+        """The number of lines out of sight has changed."""
 
     def __init__(self, glyphs: Glyphs = RICH, accent: Accent = "guest-gpu") -> None:
         super().__init__(accent, id="plan", glyphs=glyphs)
@@ -45,7 +45,7 @@ class PlanPanel(Panel):
         self._asked: Hashable = None
         self._drawn: Drawn | None = None
         self._seen: set[int] = set()
-        """The lines of this drawing that were on the screen before it was scrolled."""
+        """The lines of the current drawing that were on the screen before scrolling."""
         self._told = (0, 0)
 
     def show(self, page: PlanPage) -> None:
@@ -61,7 +61,7 @@ class PlanPanel(Panel):
         self._draw()
 
     def show_whole(self, page: PlanPage, screen: Size) -> None:
-        """Draw ``page`` with as many rows as it needs, but two thirds of the screen at most."""
+        """Draw ``page`` with as many rows as it needs, up to two thirds of the screen."""
         lines, _ = plan_lines(page, screen.width - FRAME_CELLS + 2, 0, self.glyphs)
         rows = min(len(lines) + 2, max(3, screen.height * 2 // 3))
         if self.styles.height is None or self.styles.height.value != rows:
@@ -78,7 +78,7 @@ class PlanPanel(Panel):
 
     @property
     def unseen(self) -> int:
-        """The lines that the user must have seen before he may agree, and has not."""
+        """How many lines the user has not seen yet and must see before agreeing."""
         if self._page is None or self._page.asks is None:
             return 0
         if self._drawn is None:
@@ -87,11 +87,11 @@ class PlanPanel(Panel):
 
     @property
     def below(self) -> int:
-        """The lines that are below those that are shown."""
+        """How many lines are below those that are shown."""
         return self.hidden[1]
 
     def _visible(self, top: float) -> set[int]:
-        """The lines that are shown if the first one is ``top``."""
+        """The lines that are visible if the first one is ``top``."""
         return set(range(int(top), int(top) + self.space.height))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -135,7 +135,7 @@ class PlanPanel(Panel):
         return Edges(title, state, keys=note, note=keys)
 
     def action_more(self) -> None:
-        """Scroll down by a page. One line stays, to read on from."""
+        """Scroll down by a page, keeping one line for context."""
         self.scroll_relative(y=max(1, self.space.height - 1), animate=False)
 
     def action_less(self) -> None:

@@ -1,7 +1,7 @@
-"""Shows one widget alone, full screen, on the data of ``widgets.samples``.
+"""Shows a single widget full-screen, on the data of ``widgets.samples``.
 
-Each module with a widget does so when it is run: ``python -m widgets.card_panel``. Press q to
-leave.
+Each module with a widget does this when it is run: ``python -m widgets.card_panel``. Press q to
+quit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COLOURS = {
     "guest": "#f29ac8", "groups": "#a8b4c2", "events": "#d8ad80", "load": "#3fc1d1",
     "heat": "#f0b350",
 }  # fmt: skip
-"""One colour for each hue: a preview does not know vfiotop's themes."""
+"""One colour for each hue: a preview does not have vfiotop's themes."""
 
 
 class Preview(App[None]):

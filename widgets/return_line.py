@@ -1,4 +1,4 @@
-"""The line below the header while the watch is about to return a card: which, why, and how soon."""
+"""The line below the header while the watch is about to return a card: which card, why and when."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ KEEP = "app.keep"
 
 
 class Offer(NamedTuple):
-    """How the return can be cancelled: with ``key``, or why not with a key."""
+    """How to cancel the return: with ``key``, or why no key can."""
 
     key: str = ""
     why_not: str | None = None
 
 
 class ReturnLine(Canvas):
-    """Takes no row while nothing is to return."""
+    """Hidden while no return is announced."""
 
     DEFAULT_CSS = """
     ReturnLine { height: 1; padding: 0 1; background: $surface; display: none; }
@@ -53,7 +53,7 @@ class ReturnLine(Canvas):
 def return_line(
     pending: PendingReturn, left: int, offer: Offer, width: int, glyphs: Glyphs = RICH
 ) -> Line:
-    """The longest form that fits: ``left`` seconds to go. How to cancel it is dropped last."""
+    """The longest form that fits, with ``left`` seconds to go. How to cancel is dropped last."""
     for end in (*_ends(offer, glyphs), ()):
         for start in _starts(pending, left):
             if width_of(start) + width_of(end) <= width:

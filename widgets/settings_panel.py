@@ -1,4 +1,4 @@
-"""The settings: what each one is now, and a sentence about it."""
+"""The settings: the current value of each, and a sentence about it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from widgets.lines import Line, Span, fit, join, joined_to_fit, line, width_of, 
 from widgets.panel import Edges
 
 NAME = 17
-"""Cells of a setting's name."""
+"""Width of a setting's name, in cells."""
 
 NARROW = 60
-"""Cells below which the sentence begins under the name."""
+"""Width, in cells, below which the sentence begins under the name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting with its present value. ``place`` is the value's number among ``count``; with
-    ``count`` 0 it cannot be changed here. ``scope`` says what the value is for, if not for all."""
+    """A setting with its current value, number ``place`` of ``count`` possible ones; with ``count``
+    0 it cannot be changed here. ``scope`` says what the value applies to, if not to everything."""
 
     id: str
     name: str
@@ -44,7 +44,7 @@ class SettingsPanel(BlockList):
     ]
 
     class Changed(Message):
-        """The user wants the value ``steps`` further on."""
+        """The user wants the value that is ``steps`` further on."""
 
         def __init__(self, setting: str, steps: int) -> None:
             super().__init__()
@@ -80,7 +80,7 @@ class SettingsPanel(BlockList):
 def setting_blocks(
     settings: Sequence[Setting], width: int, glyphs: Glyphs = RICH
 ) -> Iterator[Block]:
-    """A block for each setting; a heading stands above those of the configuration."""
+    """A block for each setting, with a heading above those of the configuration."""
     for index, setting in enumerate(settings):
         if index and not setting.count and settings[index - 1].count:
             yield Block([fit(line(Span("From the configuration", "strong")), width)])

@@ -1,7 +1,7 @@
 """What the tones look like in a theme.
 
-They are no component classes of Textual's: it would style all of them again for each change of a
-screen's style, which took a fifth of the CPU that the application takes to start.
+They are not Textual component classes: Textual would style all of them again for each change of a
+screen's style, which took a fifth of the CPU time of a start.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from textual.style import Style as TextualStyle
 from widgets.lines import Tone
 
 Ink = Tone | Literal["cursor"]
-"""What a canvas draws in; ``cursor`` is laid over the row under the cursor."""
+"""What a canvas draws in; ``cursor`` is applied over the row under the cursor."""
 
 _VARIABLES = {
     "text": "foreground", "strong": "foreground", "label": "text-muted", "dim": "text-muted",
     "disabled": "text-disabled", "good": "text-success", "warn": "text-warning",
     "bad": "text-error", "cursor": "panel",
 }  # fmt: skip
-"""The theme's variable for each tone that is not named like its variable."""
+"""The theme's variable for each tone whose variable has another name."""
 
 BOLD = ("strong", "key", "guest-gpu", "host-gpu", "guest", "bad")
 
@@ -35,7 +35,7 @@ def variable(name: Ink) -> str:
 
 
 def tone_style(tone: Tone) -> str:
-    """The tone as a style of Textual's content, for what is not drawn by a canvas."""
+    """The tone as a style for Textual content, for what a canvas does not draw."""
     if tone == "flash":
         return "reverse"
     colour = f"${variable(tone)}"
@@ -43,7 +43,7 @@ def tone_style(tone: Tone) -> str:
 
 
 def ink(app: App[Any], name: Ink) -> Style:
-    """The tone in the application's theme, to lay over the style of a canvas."""
+    """The tone in the application's theme, to apply over the style of a canvas."""
     if name == "flash":
         return Style(reverse=True)
     colours = app.theme_variables
@@ -52,8 +52,8 @@ def ink(app: App[Any], name: Ink) -> Style:
 
 @lru_cache(maxsize=512)
 def _ink(name: Ink, value: str, background: str, ansi: bool) -> Style:
-    """A terminal's own colours have no shades: there muted text is dim, and the cursor's row is in
-    reverse video."""
+    """The style of a tone. ANSI colours have no shades: with them, muted text is dim, and the
+    cursor's row is in reverse video."""
     colour = TextualStyle.parse(value, {}).foreground or Color.parse(value)
     if name == "cursor":
         return Style(bgcolor=colour.rich_color if colour.a else None, reverse=ansi or None)

@@ -1,4 +1,4 @@
-"""The users of a card as a table, with how to stop each one: next to it, or under it on a narrow
+"""The users of a card as a table, with how to stop each one: beside it, or below it on a narrow
 screen."""
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from widgets.glyphs import RICH, Glyphs
 from widgets.lines import DASH, Line, Span, Tone, fit, line, pad, wrap
 
 WIDE, NORMAL = 100, 70
-"""Cells from which how to stop a user, or what it holds, has a column of its own."""
+"""Minimum width in cells for a column on how to stop a user, and for one on what it holds."""
 
 GAP = 2
 NAME, NAME_WIDE, LOGIN = 15, 24, 12
-"""Maximum cells of a process name and of a user name."""
+"""Maximum width, in cells, of a process name and of a user name."""
 
 HOLDS = "Holds"
 LOOKING = "checking who uses the card …"
@@ -79,7 +79,7 @@ def _table(rows: Sequence[CardUser], width: int, glyphs: Glyphs) -> Iterator[Lin
 
 
 def _columns(rows: Sequence[CardUser], width: int) -> tuple[list[Column], int]:
-    """The columns, and the cells to their right for how to stop a user; 0 if there are none."""
+    """The columns, and the cells to their right for how to stop a user; 0 if there is no room."""
     pid = Column("PID", _longest(map(_pid, rows), 3, 10), right=True)
     figures = [Column("Memory", 8, right=True), Column("Load", 4, right=True)]
     if width < NORMAL:
@@ -95,13 +95,13 @@ def _columns(rows: Sequence[CardUser], width: int) -> tuple[list[Column], int]:
 
 
 def _taken(columns: Sequence[Column]) -> int:
-    """The cells of the columns, each with the gap after it."""
+    """The width of the columns, each with the gap after it."""
     return sum(column.width + GAP for column in columns)
 
 
 def _user(user: CardUser, columns: Sequence[Column], width: int, glyphs: Glyphs) -> Rows:
-    """The row of a user, and under it what has no column: what it holds on a narrow screen,
-    else its command."""
+    """The row of a user, and below it what has no column: what it holds on a narrow screen, else
+    its command."""
     plain: Tone = "dim" if user.use == "ours" else "text"
     room = columns[-1].width
     cells: dict[str, Rows] = {

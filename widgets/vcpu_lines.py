@@ -31,20 +31,20 @@ from widgets.lines import (
 from widgets.wait_lines import WAIT_TOP_MS, wait_tone
 
 FIXED = 22
-"""Cells of a vCPU's row without its bar."""
+"""Width of a vCPU's row without its bar, in cells."""
 
 ENTRY, GAP = 31, 2
-"""The fewest cells of a vCPU's row beside others, and the blanks between two."""
+"""Minimum width of a vCPU's entry beside others, and the spaces between two."""
 
 GRAPHED = 52
-"""Cells from which each row has a graph of its own."""
+"""Minimum width in cells for a graph in each row."""
 
 WORDED, ASLEEP, PINNED, WORDS = 92, 8, 9, 26
-"""Cells from which each row says how long the vCPU slept, what it is pinned to and who else is on
-its core, and the cells for each."""
+"""Minimum width in cells for how long each vCPU slept, what it is pinned to and who else is on its
+core, then the width of each of these."""
 
 FOLDED = 3
-"""vCPUs that are written out where there is no room for all."""
+"""How many vCPUs are listed if there is no room for all."""
 
 USERS: dict[CpuUser, tuple[str, str, Tone]] = {
     "host": ("host", "host work", "bad"),
@@ -52,15 +52,15 @@ USERS: dict[CpuUser, tuple[str, str, Tone]] = {
     "sibling": ("sibling", "sibling busy", "warn"),
     "steal": ("virtual host", "this host waits, being a guest", "warn"),
 }
-"""Who else is on a core: a word, whose first letter stands after the core's number, what it means,
-and the tone of both."""
+"""Who else is on a core: a word, whose first letter follows the core's number, what it means, and
+the tone of both."""
 
 
 def vcpu_lines(
     cpus: GuestCpus, waits: Sequence[Series], width: int, rows: int, glyphs: Glyphs = RICH
 ) -> list[Line]:
-    """The vCPUs in at most ``rows`` lines, the foot included; none where not even the vCPUs that
-    wait most fit. ``waits`` are the past waits of each, as in ``cpus``."""
+    """The vCPUs in at most ``rows`` lines, including the foot; none if not even the vCPUs that wait
+    most fit. ``waits`` are the past waits of each, in the order of ``cpus``."""
     foot = foot_lines(cpus, width, glyphs)
     drawn = row_lines(cpus, waits, width, glyphs)
     columns = max(1, (width + GAP) // (ENTRY + GAP))
@@ -74,7 +74,7 @@ def vcpu_lines(
 def row_lines(
     cpus: GuestCpus, waits: Sequence[Series], width: int, glyphs: Glyphs = RICH
 ) -> list[Line]:
-    """A row for each vCPU; where it is wide with the graph of its wait, what it is pinned to and
+    """A row for each vCPU; if there is room, with the graph of its wait, what it is pinned to and
     who else is on its core."""
     words = ASLEEP + PINNED + WORDS if width >= WORDED else 0
     entry = min(ENTRY, width) if width >= GRAPHED else width
@@ -152,14 +152,14 @@ def _users(cpu: GuestCpu) -> Line:
 
 
 def _graph(series: Series, width: int, glyphs: Glyphs) -> Line:
-    """One row of past waits, in the tone of the longest of them that is shown."""
+    """One row of past waits, in the tone of the longest one shown."""
     [drawn] = bars_of(series, WAIT_TOP_MS, 1, width, glyphs)
     shown = [value for value in series[-2 * width :] if value is not None]
     return line(Span(drawn, ramp_tone("heat", max(shown, default=0.0) / WAIT_TOP_MS)))
 
 
 def _columns(cpus: Sequence[GuestCpu], width: int, columns: int, glyphs: Glyphs) -> list[Line]:
-    """The vCPUs in columns, each downwards."""
+    """The vCPUs in columns, in order down each column."""
     columns = min(columns, max(1, len(cpus)))
     room = (width - GAP * (columns - 1)) // columns
     height = -(-len(cpus) // columns)
@@ -179,7 +179,7 @@ def _beside(parts: Sequence[Line], room: int) -> Line:
 
 
 def _folded(cpus: Sequence[GuestCpu], width: int, glyphs: Glyphs) -> list[Line]:
-    """One sign for each vCPU, the ones that wait most written out, and how many are not."""
+    """One sign for each vCPU, then the ones that wait most, and how many are not listed."""
     worst = sorted(cpus, key=lambda cpu: (-round(cpu.wait_ms or 0), cpu.number))[:FOLDED]
     written = [_entry(cpu, min(width, ENTRY), glyphs) for cpu in worst]
     more = len(cpus) - len(written)

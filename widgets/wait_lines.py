@@ -8,11 +8,11 @@ from widgets.glyphs import RICH, Glyphs
 from widgets.lines import Line, Span, Tone, line, pad, width_of
 
 WAIT_TOP_MS = 40.0
-"""The end of every scale of waits, in milliseconds per second: twice what makes an event."""
+"""The top of every scale of waits, in milliseconds per second: twice what makes an event."""
 
 WITH_WORST, WORST = 68, 34
-"""Cells from which the worst wait stands beside the present one, and its own: with two digits for
-the vCPU and up to 1000 ms."""
+"""Minimum width in cells to show the worst wait beside the current one, and the width of that: with
+two digits for the vCPU and up to 1000 ms."""
 
 
 def wait_line(cpus: GuestCpus, worst: Wait | None, width: int, glyphs: Glyphs = RICH) -> Line:
@@ -26,7 +26,7 @@ def wait_line(cpus: GuestCpus, worst: Wait | None, width: int, glyphs: Glyphs = 
     room = width - (width_of(told) + 2 if told else 0)
     ms = round(now.wait_ms or 0) if now is not None else None
     waits = now is not None and (now.wait_ms or 0) >= WAIT_LOW_MS
-    # Which one waits for a moment is chance, and changes with every reading.
+    # Which vCPU has a short wait is chance, and changes with every reading.
     limit = f"vCPU {now.number} {glyphs.warned}" if now is not None and waits else ""
     drawn = bar_line(
         "Wait", None if ms is None else f"{ms} ms", None if ms is None else ms / WAIT_TOP_MS,
@@ -36,7 +36,7 @@ def wait_line(cpus: GuestCpus, worst: Wait | None, width: int, glyphs: Glyphs = 
 
 
 def worst_line(worst: Wait | None, width: int = WORST) -> Line:
-    """``vCPU 3 waited 41 ms at 21:14:07``; empty if none was worth a word in the last minute."""
+    """``vCPU 3 waited 41 ms at 21:14:07``; empty if no wait of the last minute was long enough."""
     if worst is None or worst.ms < WAIT_LOW_MS:
         return ()
     waited = " waited" if width >= WORST else ""

@@ -6,8 +6,8 @@ from importlib import import_module
 
 
 def preload() -> None:
-    """Import every screen and Textual's palette, so that the first key that opens one does not wait
-    for that."""
+    """Import every screen and Textual's palette, so that the first key that opens one does not have
+    to wait for the import."""
     from pkgutil import iter_modules  # noqa: PLC0415 - later, like the screens
 
     import_module("textual.system_commands")

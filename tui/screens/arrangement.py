@@ -1,8 +1,8 @@
-"""Where each panel of the overview stands, for a size and a layout.
+"""Where each panel of the overview goes, for a size and a layout.
 
-Pure: a screen gives its size and gets a place for each panel that it shows. What does not fit is
-left out whole. Rows that are left go to the guest GPU's graphs, then to the events; those of a
-guest that is off go to the events.
+Pure: a screen passes its size and gets a place for each panel to show. A panel that does not fit is
+left out. Spare rows go to the guest GPU's graphs, then to the events; rows that a guest does not
+need because it is off go to the events.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from textual.geometry import Region, Size
 from tui import state
 
 PanelId = Literal["card-0", "card-1", "cards", "no-gpu", "guest", "groups", "events"]
-"""``cards`` lists those without a panel; ``no-gpu`` stands in the first card's place."""
+"""``cards`` lists those without a panel; ``no-gpu`` takes the place of the first card."""
 Layout = state.Layout
 SizeClass = state.SizeClass
 
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 PHONE_WIDTH = 72
-"""Cells below which panels stand one below the other."""
+"""Width, in cells, below which panels are stacked."""
 
 FRAMED_HEIGHT = 20
-"""Rows of the body from which panels have frames, next to each other."""
+"""Minimum rows of the body for panels with frames, side by side."""
 
 OFF_ROWS = 11
-"""Rows of the frame of a guest that is off, which has no graph and no vCPUs to show."""
+"""Rows of the panel of a guest that is off, which has no graph and no vCPUs to show."""
 
 LISTED = 3
-"""Further cards that are listed on a small screen."""
+"""How many further cards are listed on a small screen."""
 
 
 class Place(NamedTuple):
-    """The cells of a panel, and whether it has a frame or one rule above its lines."""
+    """The region of a panel, and whether it has a frame or a single rule above its lines."""
 
     region: Region
     framed: bool = True
@@ -56,7 +56,7 @@ def size_class(size: Size) -> SizeClass:
 
 
 def has_frames(size: Size) -> bool:
-    """Whether a panel that has a terminal of ``size`` cells for itself gets a frame."""
+    """Whether a panel that fills a terminal of ``size`` cells gets a frame."""
     return size_class(size) not in ("phone", "sideways")
 
 
@@ -65,7 +65,7 @@ def arrange(
     guest_off: bool = False,
 ) -> Arrangement:  # fmt: skip
     """The places of the panels in a body (the terminal without header and footer) for ``cards``
-    GPUs. Panels that it does not name are not shown. ``guest_off``: the guest is known, and off."""
+    GPUs. Panels without a place are not shown. ``guest_off``: the guest is known, and off."""
     width, height = body
     if zoomed is not None:
         framed = width >= PHONE_WIDTH and height >= FRAMED_HEIGHT
@@ -93,7 +93,7 @@ def _row(
 def _stack(
     heights: list[tuple[PanelId, int]], x: int, y: int, width: int, *, framed: bool = True
 ) -> Arrangement:
-    """Panels of these heights one below the other; those of no height are left out."""
+    """Panels of these heights, stacked; those of height 0 are left out."""
     placed: Arrangement = {}
     for panel, height in heights:
         if height > 0:
@@ -131,7 +131,7 @@ def _full(body: Size, cards: int, *, guest_off: bool) -> Arrangement:
 
 
 def _listed(height: int, cards: int) -> int:
-    """Rows of the frame with the cards that have no panel."""
+    """Rows of the panel that lists the cards without a panel of their own."""
     further = max(0, cards - 2)
     return 2 + min(further, LISTED if height < 28 else 8) if further else 0
 
@@ -191,8 +191,8 @@ def _sideways(body: Size, cards: int) -> Arrangement:
 
 
 def _phone(body: Size, cards: int) -> Arrangement:
-    """One below the other. From 16 rows on each value has a row of its own; below that two share
-    a row."""
+    """All panels stacked. From 16 rows on, each value has a row of its own; below that, two share a
+    row."""
     width, height = body
     second = cards > 1
     if height >= 16 or (height >= 11 and not second):

@@ -1,4 +1,4 @@
-"""What all screens share: the header, the footer, and drawing the session."""
+"""What all screens have in common: the header, the footer, and drawing the session."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from widgets.return_line import Offer, ReturnLine
 W = TypeVar("W", bound=Widget)
 
 NOTICE_S = 4.0
-"""Seconds for which a notice takes the footer's place."""
+"""Seconds for which a notice replaces the footer."""
 
 SHORTEST_S = 0.05
-"""Seconds that a countdown waits at least, since a timer may be a little early."""
+"""Minimum seconds that a countdown waits, since a timer may fire a little early."""
 
 CHECK_S = 30.0
-"""Seconds for the readings of a plan or of the doctor; more than any source takes that answers at
-all."""
+"""Time limit in seconds for the readings of a plan or of the doctor: more than any source needs
+that answers at all."""
 
 
 class HostScreen(TerminalScreen):
@@ -61,7 +61,7 @@ class HostScreen(TerminalScreen):
         self.set_class(self.glyphs is PLAIN, "-plain")
 
     def why_not(self, action: str) -> str | None:
-        """Why an action cannot be taken now: its key is dimmed, and says so when pressed."""
+        """Why an action is not available now: its key is dimmed, and pressing it says why."""
         return self.session.why_not(action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -70,12 +70,12 @@ class HostScreen(TerminalScreen):
 
     @property
     def shows_cards(self) -> bool:
-        """Whether readings of the cards are on this screen; only then are they taken."""
+        """Whether this screen shows readings of the cards; only then are the cards read."""
         return False
 
     @property
     def subject(self) -> str | None:
-        """The PCI address or domain UUID that a key pressed now is about."""
+        """The PCI address or domain UUID that a key pressed now would act on."""
         return None
 
     def compose(self) -> ComposeResult:
@@ -96,7 +96,7 @@ class HostScreen(TerminalScreen):
         raise NotImplementedError
 
     def hear(self, changed: Changed) -> None:
-        """Take note of what a sample has changed, also while another screen is over this one."""
+        """Take note of what a sample has changed, even while another screen covers this one."""
 
     def show(self) -> None:
         """Draw the screen, unless it is not mounted yet or is being taken down."""
@@ -105,7 +105,7 @@ class HostScreen(TerminalScreen):
             self._drawn_for = self.app.size
             with self.app.batch_update():
                 self._show_return()
-                self.draw(self.session.live)  # first: it finds what flashes
+                self.draw(self.session.live)  # first: it determines what flashes
                 header.show(
                     self.session.live.view,
                     self.session.host.now(),
@@ -116,7 +116,7 @@ class HostScreen(TerminalScreen):
                 self.draw_footer()
 
     def _show_return(self) -> None:
-        """Show the return that the watch has announced, and again after each second."""
+        """Show the return that the watch has announced, and update it every second."""
         if self._countdown is not None:
             self._countdown.stop()
             self._countdown = None
@@ -134,13 +134,13 @@ class HostScreen(TerminalScreen):
         return 1 + (1 if self.query_one(ReturnLine).display else 0)
 
     def draw_footer(self) -> None:
-        """Draw the keys that work here, or the notice in their place; once there is a footer."""
+        """Draw the keys that work here, or a notice instead, once there is a footer."""
         footer = self._child(KeyFooter)
         if footer is not None:
             footer.show(self.hints(), self._notice, warns=self._notice_warns)
 
     def _child(self, kind: type[W]) -> W | None:
-        """The header or the footer, if it is there. A query would match every widget."""
+        """The header or the footer, if it exists. A query would match every widget."""
         return next((child for child in self.children if isinstance(child, kind)), None)
 
     def hints(self) -> list[Hint]:
@@ -163,14 +163,15 @@ class HostScreen(TerminalScreen):
         return Hint(command.key_label, words, command.action, rank, enabled=bool(works))
 
     def hint_of(self, id: str) -> Hint | None:
-        """A command's key, as it stands in the frame of a panel; ``None`` if it is not here."""
+        """A command's key, as shown in the frame of a panel; ``None`` if the command is not
+        available here."""
         for command in self.commands:
             if command.id == id:
                 return self._hint(replace(command, rank=command.rank or 0))
         return None
 
     def key_of(self, id: str) -> str:
-        """The key of a command, as it is written on the screen."""
+        """The key of a command, as shown on the screen."""
         return next((c.key_label for c in self.session.commands if c.id == id), "")
 
     @property
@@ -180,7 +181,7 @@ class HostScreen(TerminalScreen):
 
     @property
     def has_edges(self) -> bool:
-        """Whether the frames of panels show keys, too."""
+        """Whether the frames of panels also show keys."""
         return False
 
     def word(self, command: Command) -> str:
@@ -193,14 +194,14 @@ class HostScreen(TerminalScreen):
         return command.label.lower()
 
     def refusal(self, action: str, reason: str) -> str:
-        """Why the key of ``action`` does nothing now, as the footer says it."""
+        """Why the key of ``action`` does nothing now, as shown in the footer."""
         for command in self.commands:
             if command.action.partition("(")[0].rpartition(".")[2] == action:
                 return f"{command.key_label} {self.word(command)}: {reason}"
         return reason
 
     def say(self, text: str, seconds: float = NOTICE_S, *, warns: bool = False) -> None:
-        """Show ``text`` in the footer's place for a moment, or until the next key. ``warns``: it
+        """Show ``text`` instead of the footer for a moment, or until the next key. ``warns``: it
         says why a key does nothing."""
         self._notice, self._notice_warns = text, warns
         if self._notice_timer is not None:
@@ -209,12 +210,12 @@ class HostScreen(TerminalScreen):
         self.draw_footer()
 
     def step_back(self) -> bool:
-        """Close what is open on the screen itself, such as a filter. False if nothing is: then the
-        key goes back to the screen before."""
+        """Close what is open on the screen itself, such as a filter. False if nothing is: the key
+        then goes back to the previous screen."""
         return False
 
     def renew(self) -> None:
-        """Forget what the screen showed before; for one that is shown again."""
+        """Forget what the screen showed before. Called when a screen is shown again."""
         self.clear_notice()
 
     def clear_notice(self) -> None:
@@ -224,19 +225,20 @@ class HostScreen(TerminalScreen):
                 self.draw_footer()
 
     def on_resize(self) -> None:
-        """Draw for another size. A screen that opens gets this, too, and is not drawn yet."""
+        """Draw for a new size. A screen that opens gets this event as well, before its first
+        drawing."""
         if self._drawn_for not in (None, self.app.size):
             self.show()
 
     def on_screen_resume(self) -> None:
-        """Draw. Textual sends this after the screen is mounted, too, and calls this handler after
-        that of a subclass."""
+        """Draw. Textual also sends this event after the screen is mounted, and calls this handler
+        after that of a subclass."""
         self.session.update_demand()
         self.show()
 
 
 def open_screen(app: App[Any], screen: HostScreen) -> None:
-    """Show a screen over the overview, in place of all that are open there."""
+    """Show a screen over the overview, replacing all screens that are open there."""
     while len(app.screen_stack) > 2:
         app.pop_screen()
     if len(app.screen_stack) > 1:

@@ -15,7 +15,7 @@ from tui.session import Session
 
 
 class SwapLost(Refused):
-    """The journal no longer shows a swap that was begun, so nobody can tell how it ended."""
+    """The journal no longer shows a swap that was begun, so its outcome is unknown."""
 
 
 async def begin(app: App[None], mover: Mover, request: SwapRequest) -> str:
@@ -28,7 +28,7 @@ async def begin(app: App[None], mover: Mover, request: SwapRequest) -> str:
             return error
 
     if mover.needs_terminal:
-        # While the tool asks for a password the terminal is its own, so blocking is fine.
+        # While sudo or another tool asks for a password, the terminal is its own: we may block.
         with app.suspend():
             answer = attempt()
     else:
@@ -39,8 +39,8 @@ async def begin(app: App[None], mover: Mover, request: SwapRequest) -> str:
 
 
 class SwapFollower:
-    """Follows one swap in the journal. Create it before the swap begins: an entry that was there
-    before is not about it."""
+    """Follows one swap in the journal. Create it before the swap begins: older entries are not
+    about that swap."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -51,8 +51,8 @@ class SwapFollower:
         """Wait for an entry of the swap ``identity`` for which ``wanted`` holds. Raises
         ``SwapLost`` if a reading that began after the swap shows something else."""
         session = self._session
-        # A reading that was under way when the swap began says nothing about it. One that hangs
-        # is never counted.
+        # A reading that was in progress when the swap began says nothing about it. A reading that
+        # hangs is never counted.
         old = session.finished["swap"] + 1
         while True:
             swap = session.live.view.swap

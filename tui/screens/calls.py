@@ -1,4 +1,4 @@
-"""What readings cost: how often others are asked, and how each source performs."""
+"""What readings cost: how often other services are called, and how each source performs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from widgets.cost_table import CostTable
 
 
 class CallsScreen(PanelScreen):
-    """The debug view. The cards are read while it is open, to show what that costs."""
+    """The debug view. While it is open the cards are read, to show the cost of that."""
 
     NAME = "calls"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]

@@ -1,4 +1,4 @@
-"""Finds out who uses a card, again and again while a screen shows it."""
+"""Scans repeatedly for the users of a card while a screen shows it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui.rules.card_users import addresses, listed, users
 from tui.screens.base import HostScreen
 
 EVERY_S = 5.0
-"""Seconds between two scans for users of a card: each goes through all processes."""
+"""Seconds between two scans for users of a card; each scan goes through all processes."""
 
 STALL_AFTER = timedelta(seconds=10)
 """How long a scan may take before it counts as not answering."""
@@ -22,9 +22,9 @@ STALL_AFTER = timedelta(seconds=10)
 
 class CardUsersScan:
     """The users of the card that ``screen`` shows. The screen calls ``of`` whenever it draws the
-    card, ``stop`` when it shows none, and is drawn again when a scan has ended.
+    card and ``stop`` when it shows none. It is redrawn when a scan has ended.
 
-    There is one scan at a time, so one that hangs is the last.
+    Only one scan runs at a time: if it hangs, no other is started.
     """
 
     def __init__(self, screen: HostScreen) -> None:
@@ -37,7 +37,7 @@ class CardUsersScan:
         self._scanned_for: Hashable = None
 
     def of(self, gpu: Gpu) -> CardUsers:
-        """The users of ``gpu``; scans for them now if others than before are to be expected."""
+        """The users of ``gpu``; scans for them now if they have probably changed."""
         if self._gpu is None or self._gpu.address != gpu.address:
             self._found, self._scanned_for = None, None
         self._gpu = gpu
@@ -49,7 +49,7 @@ class CardUsersScan:
         return users(gpu, self._holders())
 
     def stop(self) -> None:
-        """Scan no more until ``of`` is called again, and then at once."""
+        """Stop scanning until ``of`` is called again, which scans at once."""
         self._gpu = self._scanned_for = None
         if self._timer is not None:
             self._timer.pause()
@@ -74,7 +74,7 @@ class CardUsersScan:
             found = await background(lambda: inspector.holders(functions))
         except HostError as error:
             found = Unavailable(str(error))
-        except Exception as error:  # a defect of ours, reported where the users would be
+        except Exception as error:  # a bug of ours, reported where the users would be
             from tui.screens.swap_words import defect  # noqa: PLC0415
 
             found = Unavailable(defect(error))
@@ -84,7 +84,7 @@ class CardUsersScan:
         self._screen.show()
 
     def _holders(self) -> Holders | Unavailable | None:
-        """What the last scan found, or that the one under way does not answer."""
+        """What the last scan found, or that the scan in progress does not answer."""
         since = self._began_at
         if since is None or self._session.host.now() - since < STALL_AFTER:
             return self._found
@@ -93,5 +93,5 @@ class CardUsersScan:
 
 
 def _known(gpu: Gpu) -> Hashable:
-    """The users known without a scan: if they change, a scan is due."""
+    """The users that are known without a scan. If they change, a scan is due."""
     return gpu.owner, frozenset((process.pid, process.name) for process in listed(gpu))

@@ -1,5 +1,4 @@
-"""One PCI function of the groups. A guest, and the cards with a panel, have their details on the
-overview."""
+"""The details of one PCI function. A guest, and cards with a panel, show theirs on the overview."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ from widgets.device_panel import DevicePanel
 
 
 class DeviceScreen(PanelScreen):
-    """``subject`` is a PCI address; the function may disappear while it is shown."""
+    """``subject`` is a PCI address. The function may disappear while it is shown."""
 
     NAME = "device"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
@@ -55,8 +54,8 @@ class DeviceScreen(PanelScreen):
 
 
 def open_device(app: App[Any], address: str) -> None:
-    """Open the device at ``address``. A key and the panel that has the focus may both ask for
-    that, or a key may be pressed twice."""
+    """Open the device at ``address``, if it is not open yet: the key and the focused panel may both
+    request it, or a key may be pressed twice."""
     screen = app.screen
     if isinstance(screen, HostScreen) and not isinstance(screen, DeviceScreen):
         app.push_screen(DeviceScreen(screen.session, address))

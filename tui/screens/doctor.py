@@ -1,4 +1,4 @@
-"""Every check of the host with its verdict and fix, on readings taken for it."""
+"""Every check of the host with its verdict and fix, based on fresh readings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tui.terminal.app import to_copy
 from widgets.doctor_panel import Ahead, DoctorPanel
 
 COMMAND = re.compile(r"`([^`]+)`")
-"""A command in the words of a fix."""
+"""A command in the text of a fix."""
 
 
 class DoctorScreen(PanelScreen):
@@ -52,13 +52,13 @@ class DoctorScreen(PanelScreen):
         self.run_worker(self._examine(), exclusive=True)
 
     def renew(self) -> None:
-        """Check the host anew: old verdicts say nothing of now."""
+        """Check the host again: old verdicts may no longer hold."""
         super().renew()
         self._groups, self._ahead = (), None
         self.examine()
 
     def examine(self) -> None:
-        """Take all readings, and show the checks made on them."""
+        """Take all readings, and show the checks based on them."""
         self._busy = True
         self.show()
         self.run_worker(self._examine(), exclusive=True)
@@ -76,7 +76,7 @@ class DoctorScreen(PanelScreen):
             problem = f"the host could not be checked within {CHECK_S:.0f} s"
         except HostError as error:
             problem = str(error)
-        except Exception as error:  # a defect of ours, reported where the checks would be
+        except Exception as error:  # a bug of ours, reported where the checks would be
             problem = defect(error)
         else:
             self._groups = examine(seen)
@@ -100,7 +100,7 @@ class DoctorScreen(PanelScreen):
         return "check again" if command.id == "doctor" else super().word(command)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide the key that lists checks one by one where there is nothing to list."""
+        """Hide the key that lists checks one by one if there is nothing to list."""
         if action == "fold" and not (self.is_mounted and self._folds):
             return False
         return super().check_action(action, parameters)
@@ -121,7 +121,7 @@ class DoctorScreen(PanelScreen):
         return super().why_not(action)
 
     def on_doctor_panel_moved(self) -> None:
-        """Another finding may have no fix."""
+        """Update the keys: the finding under the cursor may have no fix."""
         self.draw_footer()
 
     @property
@@ -138,7 +138,7 @@ class DoctorScreen(PanelScreen):
 
 
 def steps_ahead(readings: CheckInput, groups: tuple[CheckGroup, ...]) -> Ahead | None:
-    """The steps towards a guest with the card, as the panel shows them."""
+    """The remaining steps towards a guest with the card, as the panel shows them."""
     found = ahead(first_steps(readings.view, all_checks(groups), readings.readiness))
     return Ahead(found[0].why, found[0].fix, found[1]) if found is not None else None
 

@@ -1,4 +1,4 @@
-"""What the overview says of the next step towards a guest with the card."""
+"""What the overview says about the next step towards a guest with the card."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ WORDS: dict[Lack, tuple[str, str, str]] = {
     "guest-unknown": ("roles", "Several guests name this card. {key} chooses one.",
                       "Which guest? {key} chooses one"),
 }  # fmt: skip
-"""The command that helps, and what is said in full and briefly, with its key."""
+"""The command that helps, and the message with its key, in full and in brief."""
 
 
 def first_step_words(live: Live, key_of: Callable[[str], str]) -> tuple[str, str] | None:
     """What is missing and the key that helps, in full and in at most 34 cells; ``None`` if nothing
-    is known to be missing. That libvirt has gone silent is said in the guest's panel."""
+    is known to be missing. If libvirt does not answer, the guest's panel says so."""
     step = next_step(live_steps(live.view, live.snapshot.guests))
     if step is None or step.lack is None:
         return None

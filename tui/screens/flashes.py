@@ -14,7 +14,7 @@ OWNER_S, EVENT_S = 2.0, 1.0
 
 
 class Flashes:
-    """What has changed flashes when ``screen`` is drawn next. Has it drawn again when a flash
+    """Makes what has changed flash at the next drawing of ``screen``, which is redrawn when a flash
     ends."""
 
     def __init__(self, screen: HostScreen) -> None:
@@ -25,7 +25,7 @@ class Flashes:
         self.owner = False
         """Whether the owner of the guest's card has just changed."""
         self.events = 0
-        """How many events have just come."""
+        """How many events are new."""
 
     @property
     def _still(self) -> bool:
@@ -33,7 +33,7 @@ class Flashes:
         return self._screen.session.quiet or constants.TEXTUAL_ANIMATIONS == "none"
 
     def see(self, live: Live) -> None:
-        """Begin to flash what is new. Nothing flashes in quiet mode or without animation."""
+        """Start to flash what is new. Nothing flashes in quiet mode or without animations."""
         owners, self._new_owners = self._new_owners, frozenset()
         count, self._new_events = self._new_events, 0
         gpu = live.view.guest_gpu
@@ -48,12 +48,12 @@ class Flashes:
     def hear(self, changed: Changed) -> None:
         """Remember what is new until the next ``see``."""
         self._new_owners |= changed.owners
-        # What the watch told before this run is new here, but not now.
+        # Events that the watch recorded before this run are new here, but not recent.
         began_at = self._screen.session.began_at
         self._new_events += sum(event.at >= began_at for event in changed.events)
 
     def _flash_owner(self) -> None:
-        """Flash for the whole time, also if the owner before it still flashes."""
+        """Flash for the full time, even if the previous owner is still flashing."""
         if self._owner_timer is not None:
             self._owner_timer.stop()
         self.owner = True

@@ -1,4 +1,4 @@
-"""A board whose panels with graphs show a chosen time on the whole screen, with a time cursor."""
+"""A board whose graph panels, when full-screen, show a chosen time span with a time cursor."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from widgets.graph_panel import GraphPanel
 
 
 class GraphBoard(PanelBoard):
-    """Moves the cursor and changes the span of the panel that has the whole screen. Each panel
-    begins with the shortest span."""
+    """Moves the time cursor and changes the span of the full-screen panel. Each panel begins with
+    the shortest span."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._cursor = TimeCursor()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide the keys that have no meaning now."""
+        """Hide the keys that would do nothing now."""
         if action in ("move_cursor", "span") and self._graph_panel is None:
             return False
         return super().check_action(action, parameters)
@@ -33,7 +33,7 @@ class GraphBoard(PanelBoard):
         self._cursor = TimeCursor()
 
     def action_move_cursor(self, key: str) -> None:
-        """Move the time cursor of a panel on the whole screen."""
+        """Move the time cursor of a full-screen panel."""
         panel, live = self._graph_panel, self.session.live
         if panel is not None:
             step = -1 if key == "right" else 1
@@ -54,7 +54,7 @@ class GraphBoard(PanelBoard):
         self._change_span(event.steps)
 
     def action_span(self, key: str) -> None:
-        """Show more or less time in a panel on the whole screen."""
+        """Show more or less time in a full-screen panel."""
         self._change_span(-1 if key == "minus" else 1)
 
     def _change_span(self, steps: int) -> None:
@@ -65,18 +65,18 @@ class GraphBoard(PanelBoard):
 
     @property
     def _graph_panel(self) -> GraphPanel | None:
-        """The panel with graphs that has the whole screen."""
+        """The full-screen panel, if it has graphs."""
         found = self.zoomed in (*CARD_PANELS, "guest")
         return self.query_one(f"#{self.zoomed}", GraphPanel) if found else None
 
     @property
     def window(self) -> Window | None:
-        """What the graphs on the whole screen show."""
+        """The window that the full-screen graphs show."""
         panel = self._graph_panel
         return self._cursor.window(panel.grid) if panel else None
 
     def times(self, at: datetime) -> Times | None:
-        """The time that the graphs on the whole screen cover."""
+        """The time that the full-screen graphs cover."""
         panel, live = self._graph_panel, self.session.live
         times = self._cursor.times(at, panel.grid, live.events) if panel else None
         return times and replace(times, problem=self.session.spans.problem(times.span_s, at))

@@ -44,13 +44,13 @@ from widgets.panel import Accent
 from widgets.plan_page import PlanPage
 
 DONE_S = 10.0
-"""Seconds within which a change of the domain counts as what we asked for."""
+"""Seconds within which a change of the domain counts as the one we asked for."""
 
 TICK_S = 1.0
-"""Seconds between two drawings of a countdown, or of a swap under way."""
+"""Seconds between two drawings of a countdown, or of a swap in progress."""
 
 LEFT_S = 30.0
-"""Seconds for which another screen says how an action failed that was begun here."""
+"""Seconds for which another screen shows that an action begun here has failed."""
 
 
 class GuestScreen(PlanScreen):
@@ -67,7 +67,7 @@ class GuestScreen(PlanScreen):
         self._domain = domain
         self._stage: Stage = Planning()
         self._whole: GuestPlan | None = None
-        """The plan as it was shown, with the swap that comes first."""
+        """The plan as it was shown, including the swap that comes first."""
 
     def on_mount(self) -> None:
         self.set_interval(TICK_S, self._tick)
@@ -100,7 +100,7 @@ class GuestScreen(PlanScreen):
             stage = Failed(why=f"the host could not be checked within {CHECK_S:.0f} s")
         except HostError as error:
             stage = Failed(why=str(error))
-        except Exception as error:  # a defect of ours, reported where the plan would be
+        except Exception as error:  # a bug of ours, reported where the plan would be
             stage = Failed(why=swap_words.defect(error))
         self._go_to(stage)
 
@@ -117,7 +117,7 @@ class GuestScreen(PlanScreen):
         return super().why_not(action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide the keys that have no meaning at this stage."""
+        """Hide the keys that do nothing at this stage."""
         visible = stages.visible_keys(self._stage, self._situation).get(action, True)
         return super().check_action(action, parameters) if visible else False
 
@@ -145,7 +145,7 @@ class GuestScreen(PlanScreen):
             self._begin(self._stage.consent.and_also(self._stage.doubt.checks))
 
     def action_force(self) -> None:
-        # A new screen: libvirt may still be busy with the stop, which this one waits for.
+        # A new screen: this one waits for the stop, which libvirt may still be busy with.
         open_screen(self.app, GuestScreen(self.session, "force-off", self._domain))
 
     def action_resume(self) -> None:
@@ -168,7 +168,7 @@ class GuestScreen(PlanScreen):
         try:
             if plan.swap is not None:
                 await self._bind(plan, plan.swap, consent)
-                # The card is bound now: a start that is asked for again needs no swap.
+                # The card is bound now: if the start is requested again, it needs no swap.
                 plan = replace(plan, swap=None)
                 self._stage = replace(self._stage, plan=plan)
             await self._request(plan, consent)
@@ -183,10 +183,10 @@ class GuestScreen(PlanScreen):
             stage = self._failed(why, half_done=half_done)
         except (Refused, HostError) as error:
             stage = self._failed(str(error))
-        except Exception as error:  # a defect of ours, reported where the answer would be
+        except Exception as error:  # a bug of ours, reported where the answer would be
             stage = self._failed(swap_words.defect(error))
         self._stage = stage
-        with suppress(ScreenStackError):  # the application may have ended meanwhile
+        with suppress(ScreenStackError):  # the application may have ended in the meantime
             self._report(plan)
 
     def _failed(self, why: str, *, half_done: bool = False) -> Failed:
@@ -197,7 +197,7 @@ class GuestScreen(PlanScreen):
         )  # fmt: skip
 
     def _report(self, plan: GuestPlan) -> None:
-        """Draw the outcome. If this screen was left, the one that is shown says why the action
+        """Draw the outcome. If the user has left this screen, the current one says why the action
         failed, or what has to be asked; the events keep it."""
         if self in self.app.screen_stack:
             self.show()
@@ -273,7 +273,7 @@ class GuestScreen(PlanScreen):
 
     @property
     def _swap(self) -> Swap | None:
-        """The journal's swap, if this screen has begun it."""
+        """The swap in the journal, if this screen has begun it."""
         swap = self.session.live.view.swap
         return swap if swap is not None and swap.id == self._stage.swap_id else None
 

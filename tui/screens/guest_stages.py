@@ -1,7 +1,7 @@
-"""The stages of a guest's screen, and what each shows and lets the user do.
+"""The stages of the guest screen, and what each one shows and lets the user do.
 
-A stage is what the screen itself knows. The rest is in the last readings: every function here
-takes the stage together with the ``Situation`` that they show.
+A stage is what the screen itself knows. The rest comes from the last readings: every function here
+takes a stage and the ``Situation`` that the readings show.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from widgets.plan_page import Mark, State
 
 
 class Stage(Struct, frozen=True, kw_only=True):
-    """``plan`` is the plan made last; ``swap_id`` the swap begun for it, if it needs one."""
+    """``plan`` is the last plan made; ``swap_id`` is the swap begun for it, if it needs one."""
 
     plan: GuestPlan | None = None
     swap_id: str | None = None
@@ -40,15 +40,15 @@ class Shown(Stage, frozen=True, kw_only=True):
 
 
 class Asking(Stage, frozen=True, kw_only=True):
-    """The user has consented, and is asked whether to take a risk as well."""
+    """The user has consented, and is now asked to accept a risk."""
 
     consent: Consent
     doubt: Doubtful
 
 
 class Running(Stage, frozen=True, kw_only=True):
-    """The plan is being carried out. ``requested``: a stop may have reached the guest, though
-    libvirt has not answered."""
+    """The plan is being carried out. ``requested``: a stop may have reached the guest, although
+    libvirt has not answered yet."""
 
     consent: Consent
     requested: bool = False
@@ -59,8 +59,8 @@ class Requested(Stage, frozen=True, kw_only=True):
 
 
 class Failed(Stage, frozen=True, kw_only=True):
-    """No plan could be made, or carrying it out failed. ``half_done``: the guest may be in
-    between, and can be resumed or ended. ``requested``: the guest may still do it."""
+    """No plan could be made, or carrying it out failed. ``half_done``: the guest may be in between,
+    and can be resumed or forced off. ``requested``: the guest may still do what it was asked."""
 
     why: str
     half_done: bool = False
@@ -68,11 +68,11 @@ class Failed(Stage, frozen=True, kw_only=True):
 
 
 class Situation(Struct, frozen=True):
-    """What the last readings say about the guest and its screen's swap.
+    """What the last readings say about the guest and the screen's swap.
 
-    ``domain`` is ``None`` if it is not defined any more; ``problem`` is why guests cannot be
-    read; ``asked_at`` is when the guest was asked to shut down; ``course`` is that of the
-    journal's swap, if this screen began it; ``free_card``: its card could be unbound now.
+    ``domain`` is ``None`` if it is no longer defined; ``problem`` is why guests cannot be read;
+    ``asked_at`` is when the guest was asked to shut down; ``course`` is that of the swap in the
+    journal, if this screen began it; ``free_card``: its card could be unbound now.
     """
 
     action: GuestAction
@@ -90,12 +90,12 @@ class Situation(Struct, frozen=True):
 
 
 def is_requested(stage: Stage) -> bool:
-    """Whether the guest may be doing what was asked of it."""
+    """Whether the guest may be doing what it was asked."""
     return isinstance(stage, Requested) or (isinstance(stage, Running | Failed) and stage.requested)
 
 
 def has_ended(stage: Stage, seen: Situation) -> bool:
-    """Whether the guest has done what was asked. One that cannot be read has not."""
+    """Whether the guest has done what it was asked. If it cannot be read, it has not."""
     if seen.problem is not None or not is_requested(stage):
         return False
     return seen.domain is None or seen.domain.state in words.END_STATES[seen.action]
@@ -117,7 +117,7 @@ def _half_done(stage: Stage) -> bool:
 
 
 def visible_keys(stage: Stage, seen: Situation) -> dict[str, bool]:
-    """Whether each key of the screen has a meaning at this stage."""
+    """Whether each key of the screen does something at this stage."""
     asking, half_done = isinstance(stage, Asking), _half_done(stage)
     return {
         "carry_out": not asking and not half_done and not is_requested(stage),
@@ -132,8 +132,8 @@ def why_not(
     action: str, stage: Stage, seen: Situation, before: Domain, unavailable: str | None
 ) -> str | None:
     """Why ``carry_out``, ``force`` or ``resume`` does nothing now; ``None`` if it works.
-    ``before`` is the domain as it was when the screen was opened, ``unavailable`` why nothing
-    can be done to guests at all."""
+    ``before`` is the domain as it was when the screen was opened, ``unavailable`` why no guest can
+    be acted on at all."""
     if action == "carry_out":
         return _why_not_begin(stage, unavailable)
     if action == "resume":
@@ -145,7 +145,7 @@ def why_not(
 
 
 def _left_s(seen: Situation) -> int | None:
-    """Seconds until a guest that was asked to shut down may be forced off."""
+    """Seconds until a guest that was asked to shut down can be forced off."""
     if seen.asked_at is None:
         return None
     return int(STOP_S) - max(0, int((seen.at - seen.asked_at).total_seconds()))
@@ -163,8 +163,8 @@ def _why_not_begin(stage: Stage, unavailable: str | None) -> str | None:
 
 
 def is_risky(stage: Stage, *, asks: bool) -> bool:
-    """Whether the screen asks about a risk next. ``asks``: a tool asks for the password, and the
-    runner about what only root can check."""
+    """Whether the screen asks about a risk next. ``asks``: a tool will ask for the password, and
+    the runner about what only root can check."""
     plan = stage.plan
     if plan is None or plan.refusals:
         return False
@@ -179,7 +179,7 @@ def sentence(
     asks: bool,
     keys: Mapping[str, str] = KEYS,
 ) -> Said:
-    """What is said on top of the screen."""
+    """The message at the top of the screen."""
     match stage:
         case Asking():
             return words.risk(str(stage.doubt), keys)
@@ -204,7 +204,7 @@ def _progress(stage: Stage, seen: Situation, keys: Mapping[str, str]) -> Said:
 
 
 def state(stage: Stage, seen: Situation, unavailable: str | None, *, asks: bool) -> State:
-    """What stands at the right of the title."""
+    """The state at the right of the title."""
     match stage:
         case Asking():
             return State("unknown", "accept the risk?")
@@ -234,7 +234,7 @@ def _progress_state(stage: Stage, seen: Situation) -> State:
 
 
 def note(stage: Stage, seen: Situation) -> str:
-    """What is said below: what has been touched, or what goes on."""
+    """The note at the bottom: what has been changed, or what continues."""
     match stage:
         case Running() | Requested():
             return "" if has_ended(stage, seen) else words.GOES_ON
@@ -253,7 +253,7 @@ def asked_about(stage: Stage) -> Literal["plan", "message"] | None:
 
 
 def word(command: str, stage: Stage, seen: Situation, *, asks: bool) -> str | None:
-    """What a key does at this stage, if that differs from what it is called."""
+    """What a key does at this stage, if that differs from its usual label."""
     if command == "carry-out":
         risky = is_risky(stage, asks=asks)
         return "show the risk" if risky else f"{words.NAMES[seen.action].lower()} now"
@@ -266,8 +266,8 @@ def word(command: str, stage: Stage, seen: Situation, *, asks: bool) -> str | No
 
 
 def step_marks(stage: Stage, seen: Situation, plan: GuestPlan) -> list[Mark | None]:
-    """How far each step of a plan is that comes after its swap; none before anything was done.
-    ``plan`` is the plan as it was shown, with its swap."""
+    """The mark of each step after the swap; ``None`` before anything was done. ``plan`` is the plan
+    as it was shown, including its swap."""
     rest: list[Mark | None] = ["noted"] * (len(plan.steps) - 1)
     done: list[Mark | None] = ["passed"] * len(plan.steps)
     bound = plan.swap is None or (stage.plan is not None and stage.plan.swap is None)

@@ -1,4 +1,4 @@
-"""The sentences of the screen that starts and stops a guest."""
+"""The texts of the screen that starts and stops a guest."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ END_STATES: dict[GuestAction, tuple[str, ...]] = {
     "start": ("running", "blocked"), "stop": ("shut off",), "reboot": ("running", "blocked"),
     "pause": ("paused",), "resume": ("running", "blocked"), "force-off": ("shut off",),
 }  # fmt: skip
-"""The states in which an action has done what it was for."""
+"""The states in which an action has had its effect."""
 
 MAY_PAUSE: tuple[GuestAction, ...] = ("start", "pause", "resume")
 """The actions that may leave a guest paused."""
@@ -60,10 +60,10 @@ def purpose(plan: GuestPlan) -> str:
 def question(
     plan: GuestPlan, unavailable: str | None, *, risky: bool, keys: Mapping[str, str] = KEYS
 ) -> Said:
-    """What a plan does, and what has to be known about it.
+    """What a plan does, and what the user needs to know about it.
 
-    ``unavailable`` is why nothing can be done to guests at all; ``risky``: the next question is
-    about a risk.
+    ``unavailable`` is why no guest can be acted on at all; ``risky``: the next question is about a
+    risk.
     """
     what = purpose(plan)
     if plan.refusals:
@@ -88,7 +88,7 @@ def countdown(
     problem: str | None = None,
     keys: Mapping[str, str] = KEYS,
 ) -> Said:
-    """A guest that was asked to shut down and is not known to be off."""
+    """The message while a guest was asked to shut down and is not known to be off."""
     seconds = max(0, int((at - asked_at).total_seconds()))
     asked = f"{name} was asked to shut down {seconds} s ago"
     if problem is not None:
@@ -114,13 +114,13 @@ def ended(
 
 
 def hint(error: Exception, plan: GuestPlan, connect: str) -> str:
-    """What the user can do about an action that failed after the screen had closed."""
+    """What the user can do about an action that failed after the screen was closed."""
     return f". {next_commands(plan, error.state, connect)}" if isinstance(error, Unsettled) else ""
 
 
 def unsettled(error: Unsettled, *, usable: bool, keys: Mapping[str, str] = KEYS) -> str:
-    """An action that did not finish, or may not have; if its keys are ``usable``, those that
-    settle it."""
+    """The message for an action that did not finish, or may not have; if its keys are ``usable``,
+    with the keys that settle it."""
     if not usable:
         return f"{error}."
     when = "" if error.state else " When libvirt answers again:"

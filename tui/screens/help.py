@@ -1,4 +1,4 @@
-"""The keys and what they do, from the table of commands as the configuration maps it."""
+"""The keys and what they do, from the table of commands with the user's key mapping."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PLACES = {
     "swap": "for a swap", "guest": "for a guest", "roles": "for the roles",
     "usb": "for USB", "doctor": "in the checks",
 }  # fmt: skip
-"""Where a key works that does not work on the overview."""
+"""Where each key works that does not work on the overview."""
 
 MOVES = (
     Entry("tab", "", "Next panel; shift+tab goes to the previous one"),
@@ -60,7 +60,7 @@ class HelpScreen(PanelScreen):
         self.query_one("#filter").display = False
 
     def draw(self, live: Live) -> None:
-        """Draw the page; nothing on it changes with the host."""
+        """Draw the page. Nothing on it depends on the host."""
         text = self.query_one("#filter", Input).value
         self.query_one(HelpPage).show(self._chapters, text)
 
@@ -70,7 +70,7 @@ class HelpScreen(PanelScreen):
         return [*find, *super().hints()]
 
     def renew(self) -> None:
-        """Begin at the top, without a filter."""
+        """Start at the top, without a filter."""
         super().renew()
         self.step_back()
         self.query_one(HelpPage).scroll_home(animate=False)

@@ -1,4 +1,4 @@
-"""What the keys that work on every screen do: which screen each opens, or why it does not.
+"""The keys that work on every screen: which screen each one opens, or why it does not.
 
 A screen is imported when it is first opened: the first frame needs only the overview.
 """
@@ -49,8 +49,8 @@ class Navigation(TerminalApp):
     # --- keys that do nothing now ---
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Answer Textual whether a key works: ``None`` dims it, with ``False`` it means something
-        else."""
+        """Answer Textual whether a key works: ``None`` dims it, ``False`` lets it mean
+        something else."""
         if action == "keep" and (self.session.pending_return is None or is_field(self.focused)):
             return False
         return None if self.session.why_not(action) else super().check_action(action, parameters)
@@ -73,13 +73,13 @@ class Navigation(TerminalApp):
         return await super().run_action(action, default_namespace, namespaces)
 
     async def on_event(self, event: Event) -> None:
-        """A key ends the notice of the one before it."""
+        """Clear the notice of the previous key at the next one."""
         if isinstance(event, Key) and isinstance(self.screen, HostScreen):
             self.screen.clear_notice()
         await super().on_event(event)
 
     def say(self, text: str, *, warns: bool = False) -> None:
-        """Say something in the footer of the screen that is shown."""
+        """Show a message in the footer of the current screen."""
         if isinstance(self.screen, HostScreen):
             self.screen.say(text, warns=warns)
 
@@ -89,7 +89,7 @@ class Navigation(TerminalApp):
             self.say(f"{self.screen.key_of('quit')} quits.")
 
     async def action_back(self) -> None:
-        """Go back by one step: on the screen, or to the screen before it."""
+        """Go back by one step: on the screen, or to the previous screen."""
         if not (isinstance(self.screen, HostScreen) and self.screen.step_back()):
             await super().action_back()
 
@@ -102,7 +102,7 @@ class Navigation(TerminalApp):
         self._open_swap("unbind")
 
     def _open_swap(self, direction: Direction) -> None:
-        """Open the swap's screen, or ask first which card is the guest's."""
+        """Open the swap screen, or first ask which card is the guest's."""
         from tui.screens.roles import RolesScreen
         from tui.screens.swap import SwapScreen
 
@@ -148,7 +148,7 @@ class Navigation(TerminalApp):
         self._open_guest("reboot")
 
     def _open_guest(self, key: str) -> None:
-        """Open the guest's screen, or ask first which domain is the guest."""
+        """Open the guest screen, or first ask which domain is the guest."""
         from tui.screens.guest import GuestScreen
 
         guest = self.session.live.view.guest
@@ -186,13 +186,13 @@ class Navigation(TerminalApp):
         self._zoom_overview("events")
 
     def _zoom_overview(self, panel: PanelId) -> None:
-        """Show a panel of the overview on the whole screen; the same key goes back."""
+        """Show a panel of the overview full-screen; the same key goes back."""
         on_top = isinstance(self.screen, OverviewScreen)
         overview = self._overview()
         overview.zoom(None if on_top and overview.zoomed == panel else panel)
 
     def _overview(self) -> OverviewScreen:
-        """Close what is open over the overview."""
+        """Close everything that is open over the overview."""
         while not isinstance(self.screen, OverviewScreen):
             self.pop_screen()
         return self.screen
@@ -224,8 +224,8 @@ class Navigation(TerminalApp):
             self.push_screen(self._kept(HelpScreen))
 
     def _kept(self, kind: type[Kept]) -> Kept:
-        """The screen of a kind, made when it is first shown: making it takes as long as drawing
-        it."""
+        """The screen of a kind, created when it is first shown and then kept: creating it takes as
+        long as drawing it."""
         if not self.is_screen_installed(kind.NAME):
             self.install_screen(kind(self.session), kind.NAME)
         screen = self.get_screen(kind.NAME, kind)
@@ -248,7 +248,7 @@ class Navigation(TerminalApp):
             self.screen.show()
 
     def action_theme(self, steps: int = 1) -> None:
-        """Show another theme, also after the next start."""
+        """Switch to another theme and remember it."""
         self.theme = chosen = next_theme(self.theme, steps)
         self.say(f"Theme: {NAMES[chosen]}")
         state.in_background(lambda: state.save(theme=chosen))
@@ -256,7 +256,7 @@ class Navigation(TerminalApp):
             self.screen.show()
 
     def action_alert(self, alert: state.Alert) -> None:
-        """Tell events in another way as well, or no longer. One that is switched on is tried."""
+        """Turn a way of reporting events on or off. One that is turned on is tried at once."""
         session = self.session
         on = alert not in session.alerts
         session.choose_alerts(

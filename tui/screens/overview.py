@@ -1,5 +1,5 @@
-"""Everything on one screen: the GPUs, the guest, the IOMMU groups, the events. Any panel can take
-the whole screen."""
+"""Everything on one screen: the GPUs, the guest, the IOMMU groups, the events. Any panel can be
+shown full-screen."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NO_GPU = (
 
 
 class OverviewScreen(GraphBoard):
-    """The first screen, and the one that stays open."""
+    """The first screen, which always stays open."""
 
     NAME = "overview"
     CSS_PATH = "overview.tcss"
@@ -56,7 +56,7 @@ class OverviewScreen(GraphBoard):
         self._uses_of: Hashable = ()
         self._lower: dict[str, CardSeries] = {}
         self._field: Input | None = None
-        """The field of the filter; ``None`` before its first use."""
+        """The input field of the filter; ``None`` before its first use."""
         self._scan = CardUsersScan(self)
         self._flashes = Flashes(self)
 
@@ -77,7 +77,7 @@ class OverviewScreen(GraphBoard):
 
     @property
     def shows_cards(self) -> bool:
-        # Before the first frame nothing is placed, and the cards are about to be.
+        # Before the first frame nothing is placed yet, but the cards are about to be.
         return not self.placed or any(map(self.shows, (*CARD_PANELS, "cards")))
 
     @property
@@ -90,14 +90,14 @@ class OverviewScreen(GraphBoard):
         return super().word(command)
 
     def hints(self) -> list[Hint]:
-        """The way back has a key only while a panel has the whole screen."""
+        """The key to go back is shown only while a panel is full-screen."""
         back = self.key_of("back")
         return [hint for hint in super().hints() if hint.key != back]
 
-    # --- devices, and what goes with a panel on the whole screen ---
+    # --- devices, and full-screen panels ---
 
     async def action_open(self) -> None:
-        """Show the device under the cursor, or the focused panel, on the whole screen."""
+        """Show the device under the cursor, or the focused panel, full-screen."""
         groups = self.query_one(GroupPanel)
         if self.focused_panel == "groups" and groups.selected is not None:
             await self.app.run_action(f"app.device('{groups.selected}')")
@@ -124,7 +124,7 @@ class OverviewScreen(GraphBoard):
         return True
 
     def action_series(self) -> None:
-        """Draw another series in the lower graph of the focused card, or of the first one."""
+        """Draw another series in the lower graph of the focused card, or of the first card."""
         focused = self.focused_panel
         panel = focused if focused in CARD_PANELS else "card-0"
         self._lower[panel] = self.query_one(f"#{panel}", CardPanel).next_series()
@@ -139,7 +139,7 @@ class OverviewScreen(GraphBoard):
         return field is not None and field.display
 
     def start_filter(self) -> None:
-        """Show all groups, and put the cursor into the filter."""
+        """Show all groups, and focus the filter."""
         field = self._field
         if field is None:
             from textual.widgets import Input  # noqa: PLC0415 - the first frame has no field
@@ -229,8 +229,8 @@ class OverviewScreen(GraphBoard):
             self.query_one(CardList).show(cards if every else cards[len(CARD_PANELS) :])
 
     def _devices(self, live: Live) -> tuple[GuestDevice, ...]:
-        """The host's devices that the guest takes. Their uses on the host are read again when
-        other devices are to be checked, or a device changes to or from a host driver."""
+        """The host devices passed to the guest. What the host uses them for is read again when the
+        devices to check change, or when a device moves to or from a host driver."""
         guest = live.view.guest
         if guest is None:
             return ()
@@ -244,7 +244,7 @@ class OverviewScreen(GraphBoard):
         host = self.session.host
         try:
             self._uses = await background(lambda: host.uses(addresses))
-        except HostError:  # no thread can be started: the uses stay unknown
+        except HostError:  # no thread can be started: their uses stay unknown
             self._uses = DeviceUses()
         self.show()
 

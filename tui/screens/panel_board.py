@@ -1,4 +1,4 @@
-"""A screen of panels: where they stand, which has the focus, and which takes the whole screen."""
+"""A screen of panels: where they are, which one has the focus, and which one is full-screen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from widgets.panel import Panel
 NUMBERS: dict[str, PanelId] = {
     "1": "card-0", "2": "card-1", "3": "guest", "4": "groups", "5": "events",
 }  # fmt: skip
-"""The key of each panel, which its title names."""
+"""The key of each panel, which is shown in its title."""
 
 PANELS = get_args(PanelId)
 
@@ -42,12 +42,12 @@ class PanelBoard(HostScreen):
 
     @property
     def layout_name(self) -> Layout:
-        """The layout of terminals of this size."""
+        """The layout for terminals of this size."""
         return self.session.layouts.get(size_class(self.app.size), "full")
 
     @property
     def body_size(self) -> Size:
-        """The cells for panels."""
+        """The size of the area for panels, in cells."""
         width, height = self.app.size
         return Size(width, max(0, height - self.rows_above - self.rows_below))
 
@@ -57,7 +57,7 @@ class PanelBoard(HostScreen):
         return self.query_one(KeyFooter).rows
 
     def place_panels(self) -> None:
-        """Place the panels, if anything has changed that their places depend on."""
+        """Place the panels, if something that their places depend on has changed."""
         gpus = len(self.session.live.view.gpus)
         guests = self.session.live.last_guests
         guest = guests.allowed if guests is not None else None
@@ -86,7 +86,7 @@ class PanelBoard(HostScreen):
 
     @property
     def zoomed(self) -> PanelId | None:
-        """The panel that has the whole screen."""
+        """The full-screen panel."""
         return self._zoomed
 
     @property
@@ -102,7 +102,8 @@ class PanelBoard(HostScreen):
         return cast(PanelId, name) if name in PANELS else None
 
     def action_panel(self, number: str) -> None:
-        """Focus a panel. One that is focused already, or not on the screen, takes all of it."""
+        """Focus a panel. If it is already focused, or not on the screen, show it full-screen; if it
+        is full-screen, show all panels again."""
         panel = NUMBERS[number]
         if panel == "card-1" and len(self.session.live.view.gpus) < 2:
             self.say("There is no second GPU.")
@@ -115,11 +116,11 @@ class PanelBoard(HostScreen):
             self.query_one(f"#{panel}").focus()
 
     def action_zoom(self) -> None:
-        """Give the focused panel the whole screen, or show all of them again."""
+        """Show the focused panel full-screen, or all panels again."""
         self.zoom(self.focused_panel if self._zoomed is None else None)
 
     def zoom(self, panel: PanelId | None) -> None:
-        """Give one panel the whole screen, or with ``None`` show all of them."""
+        """Show one panel full-screen, or with ``None`` all of them."""
         if panel == self._zoomed:
             return
         self._zoomed = panel
@@ -129,7 +130,7 @@ class PanelBoard(HostScreen):
             self.query_one(f"#{panel}").focus()
 
     def zoom_changed(self) -> None:
-        """For subclasses: another panel has the whole screen, or none."""
+        """For subclasses: called when another panel is full-screen, or none."""
 
     def step_back(self) -> bool:
         if self._zoomed is not None:
@@ -138,7 +139,7 @@ class PanelBoard(HostScreen):
         return False
 
     def action_layout(self) -> None:
-        """Take the next layout, and remember it for terminals of this size."""
+        """Switch to the next layout, and remember it for terminals of this size."""
         following = LAYOUTS[(LAYOUTS.index(self.layout_name) + 1) % len(LAYOUTS)]
         self.set_layout(following)
         self.say(f"Layout: {following}")
@@ -150,7 +151,7 @@ class PanelBoard(HostScreen):
         self.show()
 
     def on_click(self, event: Click) -> None:
-        """Two clicks on a panel give it the whole screen, or take it away again."""
+        """A double click on a panel shows it full-screen, or all panels again."""
         panel = event.widget.id if event.widget is not None else None
         if event.chain == 2 and panel in PANELS and panel != "groups":
             self.zoom(cast(PanelId, panel) if self._zoomed is None else None)

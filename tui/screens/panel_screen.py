@@ -8,7 +8,7 @@ from widgets.panel import Panel
 
 
 class PanelScreen(HostScreen):
-    """Its panel has a frame where there is room for one, else a rule."""
+    """Its panel has a frame if there is room for one, else a rule."""
 
     def show(self) -> None:
         for panel in self.query(Panel):

@@ -18,8 +18,8 @@ from widgets.marks import marks_for
 
 
 class PanelValues:
-    """Values for one drawing of ``screen``, as of ``at``. A panel on the whole screen has a
-    ``window`` of its graphs; the others show the last minutes."""
+    """Values for one drawing of ``screen``, as of ``at``. A full-screen panel has a ``window`` for
+    its graphs; the others show the last minutes."""
 
     def __init__(self, screen: HostScreen, at: datetime) -> None:
         self._screen, self._session = screen, screen.session
@@ -27,7 +27,7 @@ class PanelValues:
         self._twins = twins(self._view.gpus)
 
     def keys(self, *ids: str) -> tuple[Hint, ...]:
-        """The keys of these commands, as they stand in a panel's frame."""
+        """The keys of these commands, as shown in a panel's frame."""
         found = (self._screen.hint_of(name) for name in ids)
         return tuple(hint for hint in found if hint is not None)
 
@@ -98,7 +98,7 @@ class PanelValues:
         keys: tuple[Hint, ...],
         window: Window | None = None,
     ) -> GuestState:
-        """The value of the guest's panel; ``devices`` are the verdicts on what it takes."""
+        """The value of the guest's panel; ``devices`` are the verdicts on its host devices."""
         live, view = self._live, self._view
         problem, hung, last = view.problem("guests"), "guests" in live.silent, live.last_guests
         guests, since = view.guests, live.snapshot.read_at.get("guests") if hung else None

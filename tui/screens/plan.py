@@ -1,4 +1,4 @@
-"""What the screens share that show a plan and ask before they act."""
+"""What all screens have in common that show a plan and ask before they act."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from widgets.plan_panel import PlanPanel
 IN_THE_EDGE = (
     "carry-out", "despite", "force", "resume", "give-back", "start-next", "finish", "undo", "back",
 )  # fmt: skip
-"""The commands whose keys the frame of the plan shows while they work."""
+"""The commands whose keys are shown in the frame of the plan while they work."""
 
 ANSWERS = ("carry_out", "despite")
 """The actions with which the user agrees."""
 
 
 class PlanScreen(HostScreen):
-    """One panel with a plan. Nobody can agree to a plan before all of it was on the screen."""
+    """A panel with a plan. The user cannot agree to a plan before all of it was on the screen."""
 
     AUTO_FOCUS = "PlanPanel"
     ACCENT: ClassVar[Accent] = "guest-gpu"
@@ -38,7 +38,7 @@ class PlanScreen(HostScreen):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.unfolded = False
-        """Whether the checks that passed are listed, too."""
+        """Whether the checks that passed are also listed."""
         self.full_paths = False
         """Whether the paths of steps are shown in full."""
         self._has_checks = self._has_paths = self._refused = False
@@ -61,7 +61,7 @@ class PlanScreen(HostScreen):
         panel.show_keys(self.edge_keys())
 
     def edge_keys(self) -> list[Hint]:
-        """The keys that act on what is shown, for its frame."""
+        """The keys for the panel's frame, which act on what is shown."""
         commands = {command.id: command for command in self.session.commands}
         hints = (self._hint(commands[each]) for each in IN_THE_EDGE if self._is_here(each))
         return [hint for hint in hints if hint is not None and hint.enabled]
@@ -80,7 +80,7 @@ class PlanScreen(HostScreen):
     # --- keys ---
 
     def hints(self) -> list[Hint]:
-        """The keys of the footer; nobody is asked about a plan that is refused."""
+        """The keys of the footer; none that agree if the plan is refused."""
         refused = "screen.carry_out" if self._refused else ""
         return [hint for hint in super().hints() if hint.action != refused]
 
@@ -90,7 +90,7 @@ class PlanScreen(HostScreen):
         return panels.first() if panels else None
 
     def why_unseen(self, action: str) -> str | None:
-        """Why the user cannot agree yet: a part of the plan was never on the screen."""
+        """Why the user cannot agree yet: part of the plan has never been on the screen."""
         if action not in ANSWERS or (self._panel is not None and not self._panel.unseen):
             return None
         more = self.keys["more"] or "page down"

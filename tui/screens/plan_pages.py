@@ -1,6 +1,7 @@
-"""What the screens of swaps and of guests have in common: the parts of a plan's page.
+"""What the swap screen and the guest screen have in common: the parts of a plan's page.
 
-They come from the plan, from the journal's swap once there is one, and from the last readings.
+The parts come from the plan, from the swap in the journal once there is one, and from the last
+readings.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from widgets.plan_page import Mark, Mover, PlanPage, PlanStep, Stayer
 
 
 class Course(NamedTuple):
-    """A swap under way or ended, the seconds that its steps took, and the time. ``late``: it takes
-    longer than usual; ``step_late``: so does its current step."""
+    """A swap in progress or ended, the seconds that its steps took, and the time. ``late``: it
+    takes longer than usual; ``step_late``: its current step does."""
 
     swap: Swap
     took: tuple[float | None, ...]
@@ -48,7 +49,7 @@ class Course(NamedTuple):
 
 
 def course(swap: Swap, times: SwapTimes, at: datetime) -> Course:
-    """What the journal and the session know about a swap."""
+    """The course of a swap, from the journal and the session."""
     late = swap_overdue(swap, at, times.usual_s(swap.direction, swap.address))
     return Course(swap, times.took(swap), at, late, step_overdue(swap, at))
 
@@ -60,7 +61,7 @@ def movers(
     moves: Sequence[str], direction: Direction, functions: Mapping[str, PciFunction],
     swap: Swap | None,
 ) -> tuple[Mover, ...]:  # fmt: skip
-    """The functions of a swap. Until it begins, the readings know their drivers."""
+    """The functions of a swap. Until it begins, their drivers come from the readings."""
     known = dict(zip(swap.moves, swap.drivers, strict=False)) if swap is not None else {}
     return tuple(
         _mover(address, direction, functions.get(address), swap, known) for address in moves
@@ -89,7 +90,7 @@ def _mover(
 
 
 def _progress(address: str, swap: Swap) -> Mark | None:
-    """How far a function is, by the steps that name it."""
+    """The progress of a function, judging by the steps that name it."""
     if swap.state == "done":
         return "passed"
     if swap.state in ("undoing", "undone"):
@@ -103,12 +104,13 @@ def _progress(address: str, swap: Swap) -> Mark | None:
 
 
 def _now(swap: Swap) -> Mark:
-    """How far that is which a swap is at."""
+    """The mark for what a swap is working on."""
     return "failed" if swap.stuck else "warned" if swap.interrupted else "moving"
 
 
 def undo_movers(swap: Swap, functions: Mapping[str, PciFunction]) -> tuple[Mover, ...]:
-    """The functions of an interrupted swap, from where they are to where they were."""
+    """The functions of an interrupted swap, from their current drivers back to the previous
+    ones."""
     rows = movers(swap.moves, swap.direction, functions, None)
     known = dict(zip(swap.moves, swap.drivers, strict=False))
     return tuple(
@@ -118,7 +120,7 @@ def undo_movers(swap: Swap, functions: Mapping[str, PciFunction]) -> tuple[Mover
 
 
 def stayers(view: HostView, moves: Sequence[str]) -> tuple[Stayer, ...]:
-    """The host's card, with what it does for the host."""
+    """The host's cards that stay, with what the host uses them for."""
     hosts = (gpu for gpu in view.gpus if gpu.role == "host" and gpu.address not in moves)
     return tuple(Stayer(gpu.address, card_name(gpu.name), _why_stays(gpu)) for gpu in hosts)
 
@@ -175,7 +177,7 @@ def _is_running(swap: Swap, number: int) -> bool:
 
 
 def _step_marks(swap: Swap) -> list[Mark]:
-    """During an undo no step is current: its writes are not those of the steps."""
+    """The mark of each step. During an undo no step is current: an undo writes something else."""
     if swap.state == "done":
         return ["passed"] * len(swap.steps)
     current: Mark = "noted" if swap.state in ("undoing", "undone") else _now(swap)
@@ -191,7 +193,7 @@ def _step_marks(swap: Swap) -> list[Mark]:
 def with_swap(
     page: PlanPage, direction: Direction, plan: Plan | None, seen: Course | None, view: HostView
 ) -> PlanPage:
-    """The page with the parts of a swap: of its ``plan``, and of how far it is."""
+    """The page with the parts of a swap: its ``plan`` and its progress."""
     moves = plan.moves if plan is not None else seen.swap.moves if seen is not None else ()
     if not moves:
         return page
@@ -219,7 +221,7 @@ def with_guest_plan(
     view: HostView,
 ) -> PlanPage:
     """The page with the parts of a plan for a guest, and of the swap that comes first. ``marks``
-    are how far the steps after the swap are."""
+    are those of the steps after the swap."""
     steps = tuple(PlanStep(text, mark) for text, mark in zip(plan.steps, marks, strict=True))
     if plan.swap is None:
         return replace(page, checks=plan.checks, steps=steps)

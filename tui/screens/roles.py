@@ -1,4 +1,4 @@
-"""Roles: which card is the guest's, and which guest may have it."""
+"""The roles screen: which card is the guest's, and which guest may have it."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ MARKS: dict[Tone, Mark] = {"good": "passed", "warn": "warned", "bad": "failed"}
 
 
 class RolesScreen(PlanScreen):
-    """Chooses the card and the guest, saves the choice in the state file, and offers to name
-    the card in the guest's definition."""
+    """Lets the user choose the card and the guest, saves the choice in the state file, and offers
+    to add the card to the guest's definition."""
 
     NAME = "roles"
     CSS_PATH = "roles.tcss"
@@ -95,7 +95,7 @@ class RolesScreen(PlanScreen):
         return bool(hostdevs.missing(domain, gpu) or self._leaving(gpu, domain))
 
     def _leaving(self, gpu: Gpu, domain: Domain) -> dict[str, str]:
-        """The hostdevs to remove from the definition, each with the reason."""
+        """The hostdevs to remove from the definition, each with its reason."""
         view = self.session.live.view
         others = hostdevs.replaced(domain, gpu, view.gpus)
         return dict.fromkeys(others, "belongs to another card") | dict(
@@ -142,7 +142,7 @@ class RolesScreen(PlanScreen):
         return super().check_action(action, parameters)
 
     def word(self, command: Command) -> str:
-        """What a key does: first the choice is saved, then the definition changed."""
+        """What a key does: at first it saves the choice, then it changes the definition."""
         if command.id == "carry-out":
             return "assign" if isinstance(self._stage, Choosing) else "change it"
         return super().word(command)
@@ -165,7 +165,7 @@ class RolesScreen(PlanScreen):
             try:
                 await background(lambda: state.save(guest_gpu=card, guest=guest))
             except OSError as error:
-                if self._stage is saved:  # no other choice was made meanwhile
+                if self._stage is saved:  # no other choice was made in the meantime
                     self._stage = Saved(warning=error.strerror)
         self.show()
 
@@ -224,7 +224,8 @@ class RolesScreen(PlanScreen):
         return PlanPage(("Roles", ""), state, message, tone, aside=self._about_the_watch())
 
     def _about_the_watch(self) -> str:
-        """What the watch does. On a phone the lists need the rows of what the settings say, too."""
+        """What the watch does, and where that is set. A phone leaves the latter to the settings, as
+        the lists need the rows."""
         watch = watch_words(self.session)
         if watch is None:
             return ""

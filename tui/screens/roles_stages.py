@@ -1,7 +1,7 @@
-"""The stages of the roles' screen, and what each says and lets the user do.
+"""The stages of the roles screen, and what each one says and lets the user do.
 
-A stage is what the screen itself knows. Which card and which guest are chosen, and whether the
-guest's definition names the card, is in the readings.
+A stage is what the screen itself knows. The readings have the rest: which card and which guest are
+chosen, and whether the guest's definition has the card.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from widgets.lines import Tone
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """``change`` is the change of a definition that can be undone."""
+    """``change`` is the change to a definition that can be undone."""
 
     change: Change | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choosing(Stage):
-    """A card and a guest are being chosen, and nothing is saved."""
+    """A card and a guest are being chosen, and nothing is saved yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Saved(Stage):
-    """The choice is in force. ``warning``: why it is not in the state file."""
+    """The choice is in effect. ``warning``: why it is not in the state file."""
 
     warning: str | None = None
 
@@ -40,7 +40,7 @@ class Changing(Stage):
 
 @dataclass(frozen=True, kw_only=True)
 class Changed(Stage):
-    """The definition of the guest ``name`` names the card."""
+    """The definition of the guest ``name`` now has the card."""
 
     name: str
     change: Change
@@ -64,7 +64,7 @@ def can_choose(stage: Stage) -> bool:
 
 
 def outcome(stage: Stage, undo_key: str) -> tuple[str, Tone] | None:
-    """What is said of the stage; ``None`` if that depends on the readings."""
+    """The message for a stage; ``None`` if it depends on the readings."""
     match stage:
         case Saved(warning=str(warning)):
             return (

@@ -42,12 +42,12 @@ ALERTS: dict[Alert, tuple[str, str]] = {
 }  # fmt: skip
 
 PATH_LIMIT = 60
-"""Characters of the configuration's path."""
+"""Maximum characters of the configuration's path."""
 
 
 class SettingsScreen(PanelScreen):
-    """Each change holds at once. The theme, the layouts and how events are told are kept in the
-    state file; the configuration is the user's and never written."""
+    """Each change takes effect at once. The theme, the layouts and how events are reported are kept
+    in the state file; the configuration is the user's and is never written."""
 
     NAME = "settings"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
@@ -128,7 +128,7 @@ def _choice(
 
 
 def _origin(config: Config, *keys: str, option: str = "") -> str:
-    """Where settings come from, and so where they are changed."""
+    """Where settings come from, and therefore where to change them."""
     names = " and ".join("[keys]" if key == "keys" else key for key in keys)
     if all(getattr(config, key) == getattr(Config(), key) for key in keys):
         verb = "change" if len(keys) > 1 else "changes"
@@ -138,7 +138,7 @@ def _origin(config: Config, *keys: str, option: str = "") -> str:
 
 
 def _place(config: Config) -> str:
-    """The configuration's file, in a form that is safe to draw."""
+    """The path of the configuration, in a form that is safe to draw."""
     if config.file is None:
         return "config.toml"
     path = printable(str(config.file))

@@ -28,15 +28,15 @@ from tui.swap.preflight import for_recovery
 from widgets.plan_page import PlanPage
 
 NOT_READ = object()
-"""Stands for the journal's state before the screen was drawn for the first time."""
+"""Stands for the state of the journal before the first drawing of the screen."""
 
 TICK_S = 1.0
-"""Seconds between two drawings of a swap under way."""
+"""Seconds between two drawings of a swap in progress."""
 
 
 class SwapScreen(PlanScreen):
-    """With a ``direction`` it makes a plan and asks; without one, and whenever a swap is under
-    way or was interrupted, it shows that one. Leaving it stops nothing."""
+    """With a ``direction``, it makes a plan and asks. Without one, and whenever a swap is in
+    progress or was interrupted, it shows that swap. Leaving the screen stops nothing."""
 
     NAME = "swap"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
@@ -46,9 +46,9 @@ class SwapScreen(PlanScreen):
         self._direction = direction
         self._stage: Stage = Planning()
         self._seen_swaps: set[str] = set()
-        """The swaps that were under way, or changed, while this screen was open."""
+        """The swaps that were in progress, or changed, while this screen was open."""
         self._own: set[str] = set()
-        """The ids of the swap that was begun here with the plan on the screen."""
+        """The ids of the swap begun here with the plan on the screen."""
         self._journal_state: object = NOT_READ
 
     def on_mount(self) -> None:
@@ -77,7 +77,7 @@ class SwapScreen(PlanScreen):
             self._fail(f"the host could not be checked within {CHECK_S:.0f} s")
         except (HostError, NoSuchCard) as error:
             self._fail(str(error))
-        except Exception as error:  # a defect of ours, reported where the plan would be
+        except Exception as error:  # a bug of ours, reported where the plan would be
             self._fail(words.defect(error))
         else:
             recovery = self._stage.recovery
@@ -103,7 +103,7 @@ class SwapScreen(PlanScreen):
         return super().why_not(action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide the keys that have no meaning at this stage."""
+        """Hide the keys that do nothing at this stage."""
         visible = stages.visible_keys(self._stage, self._swap).get(action, True)
         return super().check_action(action, parameters) if visible else False
 
@@ -180,7 +180,7 @@ class SwapScreen(PlanScreen):
             self._ask(request.consent, doubt)
         except (Refused, HostError) as error:
             self._fail(str(error))
-        except Exception as error:  # a defect of ours, reported where the answer would be
+        except Exception as error:  # a bug of ours, reported where the answer would be
             self._fail(words.defect(error))
         else:
             self.show()
@@ -189,7 +189,7 @@ class SwapScreen(PlanScreen):
 
     @property
     def _swap(self) -> Swap | None:
-        """The journal's swap, if this screen shows it in place of a plan."""
+        """The swap in the journal, if this screen shows it instead of a plan."""
         swap = self.session.live.view.swap
         if swap is None or (swap.ended and self._direction and swap.id not in self._seen_swaps):
             return None
@@ -221,7 +221,7 @@ class SwapScreen(PlanScreen):
         )
 
     def _subject(self, swap: Swap | None, plan: Plan | None) -> tuple[Direction | None, Gpu | None]:
-        """Which way what goes."""
+        """The direction of the swap, and its card."""
         view, shown = self.session.live.view, plan or swap
         if shown is None:
             return self._direction, view.guest_gpu
@@ -251,7 +251,7 @@ class SwapScreen(PlanScreen):
         return page
 
     def _plan_shown(self, swap: Swap | None) -> Plan | None:
-        """The plan of what the screen shows; none for a swap that others have begun."""
+        """The plan for what the screen shows; none for a swap that somebody else has begun."""
         stage = self._stage
         if stage.recovery == "undo":
             return None
@@ -259,5 +259,5 @@ class SwapScreen(PlanScreen):
         return stage.plan if ours else None
 
     def _is_planned(self, plan: Plan | None) -> bool:
-        """Whether the plan is shown as one that may be carried out yet."""
+        """Whether the plan is shown as one that can still be carried out."""
         return plan is not None and (self._swap is None or self._stage.recovery == "finish")

@@ -1,7 +1,7 @@
-"""The stages of a swap's screen, and what each shows and lets the user do.
+"""The stages of the swap screen, and what each one shows and lets the user do.
 
-A stage is what the screen itself knows. What the swap has come to is in the journal: every
-function here takes the stage together with the journal's swap, ``None`` if the screen shows none.
+A stage is what the screen itself knows. The progress of the swap is in the journal: every function
+here takes a stage and the swap in the journal, ``None`` if the screen shows none.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Recovery = Literal["finish", "undo"]
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """``recovery`` is how the user wants to end an interrupted swap, ``None`` before that choice
-    and for a new swap. ``plan`` is the plan made last; an undo has none."""
+    and for a new swap. ``plan`` is the last plan made; an undo has none."""
 
     recovery: Recovery | None = None
     plan: Plan | None = None
@@ -40,17 +40,17 @@ class Planning(Stage):
 
 @dataclass(frozen=True, kw_only=True)
 class Shown(Stage):
-    """What would be done is on the screen and waits for the user."""
+    """What would be done is on the screen, waiting for the user."""
 
     @property
     def consent(self) -> Consent:
-        """The consent of a user who carries out what is shown."""
+        """The consent that the user gives by carrying out what is shown."""
         return consent_to(self.plan) if self.plan and self.recovery != "undo" else Consent()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asking(Stage):
-    """The user has consented, and is asked whether to take a risk as well."""
+    """The user has consented, and is now asked to accept a risk."""
 
     consent: Consent
     doubt: Doubtful
@@ -58,7 +58,7 @@ class Asking(Stage):
 
 @dataclass(frozen=True, kw_only=True)
 class Beginning(Stage):
-    """A request was made, and the journal does not show its swap yet."""
+    """The swap was requested, and the journal does not show it yet."""
 
     consent: Consent
 
@@ -71,12 +71,12 @@ class Failed(Stage):
 
 
 def at_rest(stage: Stage) -> Stage:
-    """The stage after the journal's swap changed: older answers and questions are void."""
+    """The stage after the swap in the journal changed: older answers and questions are void."""
     return Planning() if stage.plan is None else Shown(plan=stage.plan)
 
 
 def visible_keys(stage: Stage, swap: Swap | None) -> dict[str, bool]:
-    """Whether each key of the screen has a meaning at this stage."""
+    """Whether each key of the screen does something at this stage."""
     asking = isinstance(stage, Asking)
     interrupted = swap is not None and swap.interrupted
     recovers = interrupted and not asking and not isinstance(stage, Beginning)
@@ -112,9 +112,9 @@ def _why_not_begin(stage: Stage, swap: Swap | None, mover: Mover) -> str | None:
 
 @dataclass(frozen=True)
 class Situation:
-    """What the last readings say. ``course`` is that of the journal's swap, if the screen shows
-    one; ``direction`` is which way the card goes; ``guest`` may start after a bind; ``usual_s``
-    are the seconds that such a swap takes."""
+    """What the last readings say. ``course`` is that of the swap in the journal, if the screen
+    shows one; ``direction`` is where the card goes; ``guest`` may start after a bind; ``usual_s``
+    is how many seconds such a swap takes."""
 
     course: Course | None
     mover: Mover
@@ -134,14 +134,14 @@ def _is_asked(stage: Stage, swap: Swap | None) -> bool:
 
 
 def _doubts(stage: Stage, mover: Mover) -> bool:
-    """Whether the screen asks about a risk next. A runner with a terminal asks by itself."""
+    """Whether the screen asks about a risk next. A runner with a terminal asks itself."""
     if stage.plan is None or stage.recovery == "undo" or stage.plan.refusals:
         return False
     return bool(stage.plan.doubts) and not mover.needs_terminal
 
 
 def sentence(stage: Stage, seen: Situation) -> Said:
-    """What is said on top of the screen."""
+    """The message at the top of the screen."""
     swap, mover = seen.swap, seen.mover
     match stage:
         case Asking():
@@ -168,7 +168,7 @@ _STATES: dict[type[Stage], State] = {
 
 
 def state(stage: Stage, seen: Situation) -> State:
-    """What stands at the right of the title."""
+    """The state at the right of the title."""
     if type(stage) in _STATES:
         return _STATES[type(stage)]
     if seen.course is not None and not _is_asked(stage, seen.swap):
@@ -183,7 +183,7 @@ def state(stage: Stage, seen: Situation) -> State:
 
 
 def note(stage: Stage, swap: Swap | None) -> str:
-    """What is said below: what has been touched, or what goes on."""
+    """The note at the bottom: what has been changed, or what continues."""
     if swap is not None:
         return words.GOES_ON if swap.under_way and not swap.stuck else ""
     return "" if isinstance(stage, Beginning) else words.UNTOUCHED
@@ -201,7 +201,7 @@ def asks(stage: Stage, swap: Swap | None) -> Literal["plan", "message"] | None:
 
 
 def word(command: str, stage: Stage, seen: Situation) -> str | None:
-    """What a key does at this stage, if that differs from what it is called."""
+    """What a key does at this stage, if that differs from its usual label."""
     swap = seen.swap
     if command == "carry-out":
         action = stage.recovery or seen.direction

@@ -1,4 +1,4 @@
-"""The sentences of a swap's screen."""
+"""The texts of the swap screen."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def title(
 
 
 def purpose(direction: Direction, guest: str | None, usual_s: float | None) -> str:
-    """What a swap is for, and how long such a swap took."""
+    """What a swap is for, and how long the last such swap took."""
     usually = USUALLY.format(max(1.0, usual_s)) if usual_s is not None else ""
     if direction == "unbind":
         return f"Gives the card back to the host.{usually}"
@@ -52,7 +52,7 @@ def purpose(direction: Direction, guest: str | None, usual_s: float | None) -> s
 def question(
     plan: Plan, what: str, unavailable: str | None, *, risky: bool, keys: Mapping[str, str] = KEYS
 ) -> Said:
-    """``what`` the plan is for, and what has to be known about it.
+    """``what`` the plan is for, and what the user needs to know about it.
 
     ``unavailable`` is why no card can be moved at all; ``risky``: the next question is about a
     risk.
@@ -67,7 +67,7 @@ def question(
 
 
 def plan_state(checks: Iterable[Check], unavailable: str | None, *, risky: bool = False) -> State:
-    """Whether a plan may be carried out."""
+    """The state of a plan: whether it may be carried out."""
     verdicts = {check.verdict for check in checks}
     if "fail" in verdicts:
         return State("failed", "refused")
@@ -79,7 +79,7 @@ def plan_state(checks: Iterable[Check], unavailable: str | None, *, risky: bool 
 
 
 def undo(swap: Swap, unavailable: str | None) -> Said:
-    """The question before an undo, which replays what was recorded and has no plan."""
+    """The question before an undo, which restores what was recorded and has no plan."""
     if unavailable is not None:
         return f"This is what would be undone; {unavailable}.", "text"
     functions = " and ".join(map(short, swap.moves))
@@ -93,13 +93,13 @@ def risk(doubt: str, keys: Mapping[str, str] = KEYS) -> Said:
 
 
 def defect(error: Exception) -> str:
-    """A bug in vfiotop."""
+    """The message for a bug in vfiotop."""
     return f"vfiotop failed here ({error!r}); please report it"
 
 
 def progress(swap: Swap, what: str, guest: str | None, keys: Mapping[str, str] = KEYS) -> Said:
-    """What a swap is doing, or how it ended, and what the user can do. ``what`` is what it is
-    for, ``guest`` the guest that can start then."""
+    """What a swap is doing, or how it ended, and what the user can do. ``what`` is its purpose,
+    ``guest`` the guest that can start afterwards."""
     why = f" {swap.message}." if swap.message else ""
     if swap.interrupted:
         ways = f"{keys['finish']} finishes it, {keys['undo']} undoes it."
@@ -130,7 +130,7 @@ def _done(swap: Swap, guest: str | None, keys: Mapping[str, str]) -> str:
 
 
 def swap_state(swap: Swap, elapsed_s: float, *, late: bool = False) -> State:
-    """How far a swap is. ``late``: it takes longer than usual."""
+    """The progress of a swap. ``late``: it takes longer than usual."""
     if swap.interrupted:
         return State("warned", "interrupted")
     if swap.stuck:
@@ -145,6 +145,6 @@ def swap_state(swap: Swap, elapsed_s: float, *, late: bool = False) -> State:
 
 
 def step_state(swap: Swap, steps: int, elapsed_s: float, *, late: bool = False) -> State:
-    """The step that a swap is at, of so many ``steps``. ``late``: it takes longer than usual."""
+    """The current step of a swap out of ``steps``. ``late``: it takes longer than usual."""
     at, took = swap.step + 1, seconds(elapsed_s)
     return State("moving", f"step {at} of {steps}", f"{at}/{steps}", took, late)

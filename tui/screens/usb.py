@@ -1,4 +1,4 @@
-"""USB: which devices there are, and lending one to the guest or taking it back."""
+"""The USB screen: lists the devices, lends one to the guest, takes it back."""
 
 from __future__ import annotations
 
@@ -33,15 +33,16 @@ from widgets.plan_page import PlanPage, PlanStep
 from widgets.plan_panel import PlanPanel
 
 READ_S = 2.0
-"""Seconds between two readings while the list is on the screen: no event tells of a mount."""
+"""Seconds between two readings while the list is on the screen: a mount causes no event."""
 
 
 class Stage(Struct, frozen=True):
-    """What the screen knows of the device under the cursor: nothing but the readings."""
+    """What the screen knows about the device under the cursor: here only the readings."""
 
 
 class Asking(Stage, frozen=True):
-    """The user has consented to ``plan``, and is asked whether the host can do without it."""
+    """The user has consented to ``plan``, and is asked whether the host can do without the
+    device."""
 
     plan: UsbPlan
     consent: Consent
@@ -61,13 +62,13 @@ class Ended(Stage, frozen=True):
 
 
 class DeviceList(ChoiceList):
-    """The devices. Space shows more of the plan, as on all screens of plans."""
+    """The devices. Space shows more of the plan, as on every screen with a plan."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "screen.more", show=False)]
 
     def show_at(self, rows: Sequence[Candidate], id: str | None) -> None:
-        """Draw ``rows``. The cursor stays on the row with that ``id``, wherever that is now, and
-        on no other: a key must not act on what has taken its place."""
+        """Draw ``rows``. The cursor stays on the row with ``id``, wherever that is now, or
+        disappears: a key must not act on a device that has taken its place."""
         self.show(rows, None)
         at = next((number for number, row in enumerate(rows) if row.id == id), None)
         if at != self.highlighted:
@@ -121,7 +122,7 @@ class UsbScreen(PlanScreen):
 
     @property
     def _plan(self) -> UsbPlan | None:
-        """The plan for the device, from the last readings; fresh ones are taken to execute it."""
+        """The plan for the device, from the last readings. To execute it, new ones are taken."""
         usb, domain, snapshot = self._usb, self._domain, self.session.live.snapshot
         if usb is None or domain is None or isinstance(snapshot.usb, Unavailable):
             return None
@@ -129,12 +130,12 @@ class UsbScreen(PlanScreen):
         return make_plan(action, usb.device, domain, snapshot.usb, snapshot.guests)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        if event.option_index == self.query_one(DeviceList).highlighted:  # not elsewhere by now
+        if event.option_index == self.query_one(DeviceList).highlighted:  # it may have moved on
             self.show()
 
     def _follow_cursor(self) -> None:
-        """Take the device under the cursor, which may have moved since the last drawing. An
-        unplugged one stays meant until the cursor moves."""
+        """Select the device under the cursor, which may have moved since the last drawing. An
+        unplugged device stays selected until the cursor moves."""
         port = self.query_one(DeviceList).under_cursor
         if port is None or port == self._port:
             return
@@ -143,7 +144,7 @@ class UsbScreen(PlanScreen):
         self._port = port
 
     async def on_choice_list_chosen(self) -> None:
-        """Enter does what the key of the plan does, or says why not."""
+        """Do what the key of the plan does, or say why not."""
         await self.app.run_action("screen.carry_out")
 
     # --- keys ---
@@ -163,7 +164,7 @@ class UsbScreen(PlanScreen):
         return self.session.host.control.unavailable_reason or self.why_unseen(action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Of the two keys that agree, hide the one that is not asked for."""
+        """Hide the one of the two confirming keys that does not apply."""
         asking = isinstance(self._stage, Asking)
         if action == ("carry_out" if asking else "despite"):
             return False
@@ -193,7 +194,7 @@ class UsbScreen(PlanScreen):
             self._begin(stage.plan, stage.consent.and_also(stage.doubt.checks))
 
     def step_back(self) -> bool:
-        """Leave the question first."""
+        """Close the question first."""
         if not isinstance(self._stage, Asking):
             return super().step_back()
         self._go_to(Stage())
@@ -222,13 +223,13 @@ class UsbScreen(PlanScreen):
                 await background(lambda: execute(reopen(), choice, plan, consent), action)
         except (Refused, HostError) as error:
             said: Said = f"{error}.", "bad"
-        except Exception as error:  # a defect of ours, reported where the outcome would be
+        except Exception as error:  # a bug of ours, reported where the outcome would be
             said = defect(error), "bad"
         else:
             said = usb_words.done(plan), "good"
         session.poke("usb", "guests")
         self._stage = Ended(said)
-        with suppress(ScreenStackError):  # the application may have ended meanwhile
+        with suppress(ScreenStackError):  # the application may have ended in the meantime
             if self in self.app.screen_stack:
                 self.show()
             elif said[1] == "bad":

@@ -1,4 +1,4 @@
-"""Attaches a lent USB device again after a replug, without asking a second time."""
+"""Reattaches a lent USB device after a replug, without asking a second time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.session import Session
 
 
 async def attach_again(session: Session, again: Replugged) -> None:
-    """Attach a replugged device; if that fails, an event says why."""
+    """Reattach a replugged device; if that fails, an event says why."""
     reopen, choice = session.host.reopen, session.live.choice
     lending, device = again.lending, again.device
     if reopen is None or session.host.control.unavailable_reason is not None:

@@ -1,4 +1,4 @@
-"""The words of the USB screen."""
+"""The texts of the USB screen."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def title(plan: UsbPlan) -> tuple[str, str]:
 
 
 def state(plan: UsbPlan, unavailable: str | None, *, running: bool) -> State:
-    """Whether the plan may be carried out."""
+    """The state of the plan: whether it may be carried out."""
     if running:
         return State("moving", "waiting for libvirt")
     if plan.doubts and not plan.refusals and unavailable is None:
@@ -46,7 +46,7 @@ def state(plan: UsbPlan, unavailable: str | None, *, running: bool) -> State:
 
 
 def question(plan: UsbPlan, unavailable: str | None, keys: Mapping[str, str]) -> Said:
-    """What the plan does, and what has to be known about it."""
+    """What the plan does, and what the user needs to know about it."""
     what = (
         f"Attaches it to {plan.name}, and again if it is replugged while vfiotop runs."
         if plan.action == "lend"

@@ -12,11 +12,11 @@ from tui.session import Session
 TURN_ON = "`sudo systemctl enable --now vfiotop-watch` turns it on."
 
 PATH_LIMIT = 60
-"""Characters of the path of its configuration."""
+"""Maximum characters of the path of its configuration."""
 
 
 class WatchWords(NamedTuple):
-    """What the watch does, and a sentence about where that is set, or how to turn it on."""
+    """What the watch does, and a sentence on where that is set, or how to turn it on."""
 
     does: str
     sentence: str
