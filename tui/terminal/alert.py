@@ -1,8 +1,8 @@
-"""Tells something beside the screen: with the terminal's bell, and on the desktop.
+"""Alerts the user beyond the screen: with the terminal's bell, and with a desktop notification.
 
 Terminals show a notification for OSC 777 (``notify``, a title and a text: urxvt, foot, kitty,
 Konsole, WezTerm, Ghostty) or OSC 9 (a text: iTerm2), and ignore a command that they do not know.
-There is no query for it, and some know both and would show two, so only one of them is sent.
+There is no query for support, and some know both and would show two, so only one is sent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ BELL = "\x07"
 TITLE = "vfiotop"
 
 LIMIT = 200
-"""Characters of a notification; desktops cut longer ones."""
+"""Maximum characters of a notification; desktops cut longer ones."""
 
 _REPLACED = str.maketrans(";<>", ",‹›")
 """The separator of a command, and the ends of a tag."""
@@ -36,8 +36,8 @@ def _notification(text: str, environ: Mapping[str, str]) -> str:
 
 
 def _clean(text: str) -> str:
-    """The text without control characters, which end a command, without its separator, and without
-    the tags that desktops take in a notification: names in it are not ours."""
+    """The text without control characters, which would end the command, without its separator, and
+    without the tags that desktops interpret: names in the text are not ours."""
     shown = "".join(c if c.isprintable() else " " for c in text.translate(_REPLACED))
     return shown if len(shown) <= LIMIT else f"{shown[: LIMIT - 1]}…"
 

@@ -1,4 +1,5 @@
-"""A Textual application whose terminal is ours: what is written, held back, and lent."""
+"""A Textual application that controls its terminal: what is written, withheld, and when it is
+lent."""
 
 from __future__ import annotations
 
@@ -28,25 +29,25 @@ from tui.terminal.queue import KeyQueue
 from tui.terminal.stylesheet import ParsedOnce
 
 COALESCE_S = 0.015
-"""Seconds for which a change waits for others to be drawn with."""
+"""Seconds that a change waits for others, to be drawn in the same frame."""
 
 MOST_WAITS = 4
 """How many times it waits that long while there is more to come."""
 
 
 COPY_LIMIT = 4096
-"""Bytes that are copied at most; some terminals ignore longer sequences."""
+"""Maximum bytes to copy; some terminals ignore longer sequences."""
 
 
 def to_copy(text: str) -> str:
-    """What is copied of a text: without control characters, which a shell would act on when it
+    """The part of a text to copy: no control characters, which a shell would act on when the text
     is pasted."""
     clean = "".join(c if c.isprintable() else " " for c in text)
     return clean.encode("utf-8", "replace")[:COPY_LIMIT].decode("utf-8", "ignore")
 
 
 def is_field(widget: object) -> bool:
-    """Whether a widget is a field for text. Textual's ``Input`` is imported with the first one."""
+    """Whether a widget is a text field. Textual's ``Input`` is imported with the first one."""
     module = sys.modules.get("textual.widgets._input")
     return module is not None and isinstance(widget, module.Input)
 
@@ -59,16 +60,16 @@ class TerminalScreen(FramedScreen):
         self._compositor = RowCompositor()
 
     def show(self) -> None:
-        """Draw the present state."""
+        """Draw the current state."""
         raise NotImplementedError
 
     def draw_soon(self) -> None:
-        """Draw the screen that is shown in a moment, once the terminal has drawn the last frame."""
+        """Draw the current screen in a moment, once the terminal has drawn the last frame."""
         if isinstance(self.app, TerminalApp):
             self.app.draw_soon()
 
     async def _compose(self) -> None:
-        # The styles of a class that is there from the start are applied once.
+        # If a class is set from the start, its styles are applied only once.
         for breakpoints, size in (
             (self.app.HORIZONTAL_BREAKPOINTS, self.app.size.width),
             (self.app.VERTICAL_BREAKPOINTS, self.app.size.height),
@@ -81,8 +82,8 @@ class TerminalScreen(FramedScreen):
 class TerminalApp(App[None]):
     """An application that writes only what changed, and no faster than its terminal draws.
 
-    ``first_keys`` overtake keys that were typed before them; ``field_keys`` open a field for
-    text, so that the keys after them are text.
+    ``first_keys`` overtake keys that were typed before them; ``field_keys`` open a text field, so
+    that the keys after them are text.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class TerminalApp(App[None]):
         """``ending`` is how the program ends, if anything listens for that."""
         super().__init__(driver_class=TerminalDriver)
         self.stylesheet = ParsedOnce(variables=self.stylesheet._variables)
-        # Notices and what a key does are in the footer: no screen needs the widgets for them.
+        # The footer shows notices and what a key does: no screen needs widgets for them.
         self._disable_notifications = self._disable_tooltips = True
         self.ending = ending or Ending()
         self.keys = KeyQueue(urgent=first_keys, opens_field=field_keys)
@@ -110,7 +111,7 @@ class TerminalApp(App[None]):
 
     @property
     def flow(self) -> FlowControl:
-        """How far the terminal is behind; without one, as in tests, never."""
+        """How far the terminal is behind; not at all without one, as in tests."""
         return self._terminal.flow if self._terminal is not None else self._no_flow_control
 
     # --- start and end ---
@@ -156,13 +157,13 @@ class TerminalApp(App[None]):
         return False
 
     def gather(self) -> None:
-        """Take in what has come to be drawn; for subclasses."""
+        """Collect what has arrived to be drawn; for subclasses."""
 
     def _draw(self) -> None:
-        """Draw the screen, unless the terminal is still drawing the frame before."""
+        """Draw the screen, unless the terminal is still drawing the previous frame."""
         self._draw_scheduled = False
         self.gather()
-        # A call that comes while the application ends finds no screen.
+        # A call while the application ends finds no screen.
         if not self._running or not self.screen_stack:
             return
         if self.flow.behind:
@@ -182,7 +183,7 @@ class TerminalApp(App[None]):
             self.screen.refresh()
 
     def resume_lost_frame(self) -> None:
-        """Write what was withheld for an answer that the terminal never gave."""
+        """Write what was withheld until an answer that never came."""
         if self.flow.withheld and not self.flow.behind:
             self.flow.withheld = False
             if self._driver is not None:
@@ -222,8 +223,8 @@ class TerminalApp(App[None]):
     def clear_selection(self) -> None:
         """Clear the selected text, if there is a screen.
 
-        From Python 3.12 on, Textual sets up the fields of the first screen before it is on the
-        stack (asyncio.eager_task_factory), and they call this.
+        From Python 3.12 on, Textual sets up the text fields of the first screen before the screen
+        is on the stack (asyncio.eager_task_factory), and they call this.
         """
         if self.screen_stack:
             super().clear_selection()
@@ -249,7 +250,7 @@ class TerminalApp(App[None]):
                 self._terminal.stop_here(whole_group=whole_group)
 
     def while_stopped(self) -> AbstractContextManager[None]:
-        """A context to be stopped in: subclasses give up what others need meanwhile."""
+        """A context for the time being stopped: subclasses release what others need meanwhile."""
         return nullcontext()
 
     # --- keys ---
@@ -267,11 +268,11 @@ class TerminalApp(App[None]):
         return bool(self.screen_stack) and any(each.display for each in self.screen.query("Input"))
 
     def is_in_field(self) -> bool:
-        """Whether a field for text has the focus. True without a screen: none will open."""
+        """Whether a text field has the focus. True without a screen: none will open."""
         return not self.screen_stack or is_field(self.focused)
 
     def opens_field(self, event: Message) -> bool:
-        """Whether an event is a key that opens a field for text here and now."""
+        """Whether an event is a key that opens a text field here and now."""
         if not isinstance(event, events.Key) or event.key not in self._field_keys:
             return False
         binding = self.screen.active_bindings.get(event.key) if self.screen_stack else None

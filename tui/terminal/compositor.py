@@ -1,8 +1,8 @@
-"""Renders only the cells that changed, of the widgets that show them.
+"""Renders only the cells that changed, and only from the widgets that show them.
 
-For each update Textual's compositor takes all rows of every widget between the first and the last
-change, and those of the containers behind them, and cuts each where any widget begins or ends.
-This module relies on internals of the pinned Textual release.
+For each update, Textual's compositor takes all rows between the first and the last change, from
+every widget and the containers behind it, and cuts each row where any widget begins or ends. This
+module relies on internals of the pinned Textual release.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class RowsUpdate(ChopsUpdate):
 
 
 class _Shown(NamedTuple):
-    """A widget, its region on the screen, and the part of that which can be seen."""
+    """A widget, its region on the screen, and the visible part of that region."""
 
     widget: Widget
     region: Region
@@ -42,7 +42,7 @@ class _Shown(NamedTuple):
 
 
 class RowCompositor(Compositor):
-    """A compositor whose partial updates cost what has changed."""
+    """A compositor whose partial updates cost only as much as has changed."""
 
     def render_partial_update(self) -> ChopsUpdate | None:
         changed = list(self._dirty_regions)
@@ -69,7 +69,7 @@ def _rows(region: Region, shown: Sequence[_Shown]) -> Iterator[RowUpdate]:
 
 
 def _around(part: Region, region: Region) -> Iterator[Region]:
-    """What is left of a region without a part of it."""
+    """The rest of a region around a part of it."""
     x, y, width, height = region
     sides = (
         Region(x, y, width, part.y - y),

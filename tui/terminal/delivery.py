@@ -1,7 +1,7 @@
-"""Delivers keys to the application one by one, each when it has finished with the one before.
+"""Delivers keys to the application one by one, each when the previous one has been handled.
 
-A key's action may open a screen or a field, and the next key is meant for that. Textual
-dispatches keys as they come, so they would still reach the old screen.
+A key's action may open a screen or a text field, and the next key is meant for that. Textual
+dispatches keys as they arrive, so they would still reach the old screen.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ POLL_S = 0.002
 """Seconds between two checks whether the application is done with a key."""
 
 OPENING_S = 5.0
-"""Seconds for which keys wait for a field that an earlier key opens; a busy machine needs some."""
+"""Seconds that keys wait for a text field that an earlier key opens; a busy machine may be slow."""
 
 
 class KeyReceiver(Protocol):
@@ -35,19 +35,19 @@ class KeyReceiver(Protocol):
         ...
 
     def is_in_field(self) -> bool:
-        """Whether a field for text has the focus, or none can open any more."""
+        """Whether a text field has the focus, or none can open any more."""
         ...
 
     def opens_field(self, event: Message) -> bool:
-        """Whether an event is a key that opens a field for text here and now."""
+        """Whether an event is a key that opens a text field here and now."""
         ...
 
 
 class Delivery:
-    """Delivers what waits in the receiver's ``keys``.
+    """Delivers the events that wait in the receiver's ``keys``.
 
-    ``later`` turns a call into one that is made on the event loop's thread; ``dispatch`` is
-    called there for each event.
+    ``later`` wraps a call so that it runs on the event loop's thread; ``dispatch`` is called there
+    for each event.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Delivery:
         self._opens_since: float | None = None
 
     def put(self, event: Message) -> None:
-        """Queue an event. For the thread that reads the terminal."""
+        """Queue an event. Called on the thread that reads the terminal."""
         self._receiver.keys.put(event)
         if not self._is_awake:
             self._is_awake = True
@@ -89,7 +89,7 @@ class Delivery:
         self._loop.call_later(POLL_S, self._continue)
 
     def _is_opening(self) -> bool:
-        """Whether a field for text is about to open, which the next keys are for."""
+        """Whether a text field is about to open, which the next keys are meant for."""
         since = self._opens_since
         if since is None:
             return False

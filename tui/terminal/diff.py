@@ -1,20 +1,21 @@
 """Writes only the cells that differ from what the terminal shows, in few bytes.
 
 Textual repaints whole regions: two panels when the focus moves, everything when a screen opens.
-Over a slow link that is up to twenty times what has changed. This module relies on internals of
-the pinned Textual release; its tests fail when they change.
+That is up to twenty times the bytes that have changed, which matters on a slow link. This module
+relies on internals of the pinned Textual release; its tests fail when they change.
 
-What saves bytes, and what it has to respect:
+How it saves bytes, and what that requires:
 
-- Colours stay set between frames. ``CellBuffer.invalidate`` is where they are forgotten, together
-  with the cells: whoever lets others write to the terminal calls it.
-- The runs of a frame are ordered by what is cheap to reach (``SgrWriter.write_all``). No run may
+- Colours stay set between frames. ``CellBuffer.invalidate`` forgets them, together with the cells;
+  call it after other programs may have written to the terminal.
+- The runs of a frame are ordered by the cost of reaching them (``SgrWriter.write_all``). No run may
   depend on another one. A frame that is cut is written from the top.
-- A graph that goes on by a cell moves (``runs``): a cell is deleted and another one inserted, and
-  the rest of the row is where it was. Terminals differ in the colours of blanks that they insert
-  or erase; the inserted cell is therefore written at once, and blanks are never erased (ECH, EL).
-- Characters are not repeated (REP), and palette colours never stand for 24-bit ones: some
-  terminals lack the first, and themes change the palette.
+- A graph that advances by a cell is moved (``runs``): one cell is deleted and another one inserted,
+  and the rest of the row stays where it is. Terminals differ in the colours of blanks that they
+  insert or erase; the inserted cell is therefore written at once, and blanks are never erased (ECH,
+  EL).
+- Characters are not repeated (REP), since some terminals lack that. Palette colours never replace
+  24-bit ones, since themes change the palette.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from tui.terminal.sgr import Run, SgrState, SgrWriter, parse_sgr
 UNKNOWN: Cell = ("", "?")
 
 NARROW = re.compile("[ -~\u2500-\u259f\u2800-\u28ff]*")
-"""Characters that are a cell each, whatever stands beside them: ASCII, frames, blocks, braille."""
+"""Characters that take one cell, whatever is beside them: ASCII, frames, blocks, braille."""
 
 
 class CellBuffer:
@@ -51,12 +52,11 @@ class CellBuffer:
         self._rows: list[list[Cell]] = []
         self._state: SgrState | None = None
         self.unfinished = False
-        """Whether the last update exceeded the budget. Drawing the screen again writes the
-        rest."""
+        """Whether the last update exceeded the budget. Redrawing the screen writes the rest."""
 
     def invalidate(self) -> None:
-        """Assume nothing about what the terminal shows, nor about the colours it is set to: it was
-        resized, or others wrote to it."""
+        """Assume nothing about what the terminal shows or which colours are set: it was resized, or
+        others wrote to it."""
         self._size = Size(0, 0)
 
     def write(self, update: CompositorUpdate, size: Size, colors: ColorSystem) -> str:
@@ -127,7 +127,7 @@ def _cells(segments: Iterable[Segment], colors: ColorSystem) -> list[Cell]:
 
 @lru_cache(maxsize=512)
 def _cells_of(text: str, codes: str) -> tuple[Cell, ...]:
-    """The cells of a segment: most segments of a changed row have been drawn before."""
+    """The cells of a segment. Cached: most segments of a changed row have been drawn before."""
     if NARROW.fullmatch(text):
         return tuple(map(_narrow_cells(codes).__getitem__, text))
     cells: list[Cell] = []
@@ -139,8 +139,8 @@ def _cells_of(text: str, codes: str) -> tuple[Cell, ...]:
 
 
 class _NarrowCells(dict[str, Cell]):
-    """The cell of each character in one set of colours. Cells that are the same object compare
-    fast, and a graph that moves has hundreds."""
+    """The cell of each character in one set of colours. Identical objects compare fast, and a graph
+    that moves has hundreds of cells."""
 
     def __init__(self, codes: str) -> None:
         super().__init__({" ": (" ", _visible_on_blank(codes))})

@@ -1,4 +1,4 @@
-"""Textual's driver for the terminal: what is drawn goes out, what is typed comes in.
+"""The Textual driver for the terminal: what is drawn goes out, what is typed comes in.
 
 It replaces Textual's own ``LinuxDriver``, which trusts what a terminal sends, restores the
 terminal only on a clean exit, and queues keys without limit.
@@ -38,20 +38,20 @@ SYNC_QUERY = "\x1b[?2026$p"
 """Asks the terminal whether it supports synchronized output."""
 
 SHORT_FRAME = 800
-"""Characters up to which a frame is drawn too fast to be seen in parts."""
+"""Maximum characters of a frame that is drawn too fast to be seen in parts."""
 
 RESTORE_S = 10.0
 """Seconds that restoring the terminal may take; a slow link needs some."""
 
 BACKGROUND_S = 0.1
-"""Seconds to wait for a signal that came with SIGCONT: `kill` of a job sends both."""
+"""Seconds to wait for a signal that came together with SIGCONT: `kill` of a job sends both."""
 
 SCREEN_SIGNALS = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 """The signals that are handled while the screen owns the terminal."""
 
 
 class DrivenApp(KeyReceiver, Protocol):
-    """What the driver needs of the application, besides Textual's own ``App``."""
+    """What the driver needs from the application besides Textual's ``App``."""
 
     ending: Ending
 
@@ -61,7 +61,7 @@ class DrivenApp(KeyReceiver, Protocol):
 
 
 class TerminalDriver(Driver):
-    """Asks the terminal after each frame how far it is, and delivers keys one by one."""
+    """Asks the terminal after each frame whether it has drawn it, and delivers keys one by one."""
 
     def __init__(
         self,
@@ -115,14 +115,14 @@ class TerminalDriver(Driver):
         self._tty.take()
         self.shown.invalidate()
         self.write(enter(mouse=self._mouse, kitty=not constants.DISABLE_KITTY_KEY))
-        # Apple's terminal does not know the query, and prints a part of it.
+        # Apple's Terminal does not know the query, and prints part of it.
         if os.environ.get("TERM_PROGRAM") != "Apple_Terminal":
             self.write(SYNC_QUERY)
         self.flow.open()
         self.flow.sent(len(CURSOR_QUERY))
-        # The answer tells the link's delay before the first frame is written.
+        # The answer shows the latency of the link before the first frame is written.
         self.flush()
-        # The first frame is for the size that was measured before.
+        # The first frame uses the size that was measured before.
         if self._taken_before or self._tty.size != self._size:
             self._measure()
         self._taken_before = True
@@ -156,8 +156,8 @@ class TerminalDriver(Driver):
     # --- stopped and continued ---
 
     def stop_here(self, *, whole_group: bool) -> None:
-        """Stop this process, as Ctrl-Z does, or with ``whole_group`` its whole process group,
-        which is one job to a shell. Returns when it is continued."""
+        """Stop this process, as Ctrl-Z does, or with ``whole_group`` its process group, which a
+        shell treats as one job. Returns when it is continued."""
         if not self._tty.taken or signal.getsignal(signal.SIGTSTP) == signal.SIG_IGN:
             return
         self.suspend_application_mode()
@@ -169,14 +169,15 @@ class TerminalDriver(Driver):
         self.resume_application_mode()
 
     def _continued(self) -> None:
-        """Take the terminal again: SIGSTOP cannot be caught, and others may have used it since."""
+        """Take the terminal again: SIGSTOP cannot be caught, and others may have used the terminal
+        since."""
         if self._tty.taken and self._is_ours():
             self.write(LEAVE)
             self._take()
 
     def _is_ours(self) -> bool:
-        """Wait, stopped like a background job that reads the terminal, until the shell gives it
-        to us. False if the program ends instead."""
+        """Wait until the shell gives us the terminal, stopped like a background job that reads it.
+        False if the program ends instead."""
         while not self._tty.foreground:
             if self._ending.begun.wait(BACKGROUND_S):
                 return False
@@ -218,7 +219,7 @@ class TerminalDriver(Driver):
             self.flow.sent(len(data.encode()))
 
     def flush(self) -> None:
-        """End what was written: ask the terminal to answer once it has drawn it."""
+        """Ask the terminal to answer once it has drawn what was written."""
         if query := self._query():
             self._writer.write(query)
 
@@ -232,7 +233,7 @@ class TerminalDriver(Driver):
         """Take an event. Called on the thread that reads the terminal."""
         if isinstance(event, events.CursorPosition):
             withheld = self.flow.answered()
-            self.flush()  # for what was written after the question
+            self.flush()  # for what was written after the query
             if withheld:
                 self._later(self.send_message)(CaughtUp())
             return
@@ -244,11 +245,12 @@ class TerminalDriver(Driver):
         super().process_message(message)
 
     def send_message(self, message: Message) -> None:
-        """Post a message to the application. For the event loop's thread."""
+        """Post a message to the application. Called on the event loop's thread."""
         self._app.post_message(message)
 
     def _input_ended(self, error: Exception | None) -> None:
-        """End the program with its input. Called on the thread that reads the terminal."""
+        """End the program, since its input has ended. Called on the thread that reads the
+        terminal."""
         if error is None:
             self._ending.hang_up()
         else:
@@ -257,7 +259,7 @@ class TerminalDriver(Driver):
     # --- between threads ---
 
     def _later(self, call: Callable[..., None]) -> Callable[..., None]:
-        """Wrap a call so that other threads can have the event loop make it."""
+        """Wrap a call so that other threads can have it run on the event loop."""
 
         def ask(*arguments: Any) -> None:
             with contextlib.suppress(RuntimeError):  # the loop may have ended
@@ -266,7 +268,7 @@ class TerminalDriver(Driver):
         return ask
 
     def _once(self, call: Callable[[], None]) -> Callable[[], None]:
-        """Wrap a call likewise; requests that come before it is made count as one."""
+        """Wrap a call likewise; requests that arrive before it has run count as one."""
         asked = threading.Event()
 
         def make() -> None:
@@ -281,8 +283,8 @@ class TerminalDriver(Driver):
         return ask
 
     def _guarded(self, call: Callable[..., None]) -> Callable[..., None]:
-        """Wrap a call so that an error ends the application. asyncio would only log it, and the
-        screen would take no more keys."""
+        """Wrap a call so that an error ends the application. asyncio would only log the error, and
+        the screen would no longer react to keys."""
 
         def make(*arguments: Any) -> None:
             try:

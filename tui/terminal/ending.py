@@ -1,8 +1,8 @@
 """Ends the program while the screen is open: after a key, a signal, or a hangup.
 
 A signal asks the screen to close, and the process then ends by that same signal. If the screen
-does not close within ``CLOSE_TIMEOUT_S`` because a thread hangs, the terminal is restored without
-it and the process ends anyway. A swap runs in another session and is not affected.
+does not close within ``CLOSE_TIMEOUT_S`` because a thread hangs, the terminal is restored anyway
+and the process ends. A swap runs in another session and is not affected.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ TOOL_SIGNALS = frozenset({signal.SIGINT, signal.SIGQUIT})
 
 
 class Ending:
-    """A context in which every terminating signal ends the program in good order.
+    """A context in which every terminating signal ends the program cleanly.
 
     ``close`` releases what the program holds; it never raises and may be called twice. ``settle``
-    waits for actions that must not be left half way, once the terminal is restored."""
+    waits, once the terminal is restored, for actions that must not be left half done."""
 
     def __init__(
         self,
@@ -66,8 +66,8 @@ class Ending:
             end_by(self.ended_by)
 
     def set_exit(self, close_screen: Callable[[], object]) -> None:
-        """Set what asks the screen to close; a signal calls it on another thread. Until it is set,
-        a signal ends the program at once."""
+        """Set the call that asks the screen to close; a signal makes it on another thread. Until it
+        is set, a signal ends the program at once."""
         self._close_screen = close_screen
 
     def on_signal(self, number: int, handler: Callable[[], None]) -> None:
@@ -75,7 +75,7 @@ class Ending:
         self._handlers[number] = handler
 
     def hang_up(self) -> None:
-        """End the program because the terminal is gone. Thread safe; may be called repeatedly."""
+        """End the program because the terminal is gone. Thread-safe; may be called repeatedly."""
         # The kernel sends SIGHUP too, but a process under nohup(1) ignores that.
         if not self.signals.inject(signal.SIGHUP) and self._close_screen is not None:
             self._close_screen()

@@ -1,11 +1,11 @@
-"""Flow control towards the terminal: how far it is behind, and how much it may be sent.
+"""Flow control for the terminal: how far it is behind, and how much may be sent to it.
 
 A slow link must not fill up with readings that are stale when they arrive, while the response to
-a key waits behind them. After each frame the terminal is therefore asked for its cursor position
-(DSR, ECMA-48). Every terminal answers, once it has drawn everything before the query. While a
-query is pending, new readings are not drawn; the next frame shows the newest. If frames take
-long, each is cut to what the link can carry, and the rest follows in later frames. Nothing is
-asked while nothing is drawn.
+a key waits behind them. After each frame, the terminal is therefore asked for its cursor position
+(DSR, ECMA-48). Every terminal answers once it has drawn everything before the query. While a query
+is pending, new readings are not drawn; the next frame shows the newest. If frames take long, each
+is cut to what the link can carry, and the rest follows in later frames. There is no query while
+nothing is drawn.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ ANSWER_TIMEOUT_S = 10.0
 """Seconds after which an answer counts as lost."""
 
 MIN_CLOSE_WAIT_S = 1.0
-"""Least number of seconds that ``close`` waits for a pending answer."""
+"""Minimum seconds that ``close`` waits for a pending answer."""
 
 SAMPLES = 16
-"""Recent answers; the fastest is taken as the latency of the link, which may change."""
+"""How many recent answers count; the fastest is the latency of the link, which may change."""
 
 TARGET_S = 0.12
 """Seconds that a frame may take on top of the latency. The response to a key waits as long."""
@@ -37,8 +37,8 @@ MIN_BUDGET, MAX_BUDGET = 200, 32768
 
 
 class FlowControl:
-    """What is known about the link to the terminal. ``clock`` returns monotonic seconds. Thread
-    safe: frames are written on one thread, and answers arrive on another."""
+    """What is known about the link to the terminal. ``clock`` returns monotonic seconds.
+    Thread-safe: frames are written on one thread, and answers arrive on another."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -56,18 +56,18 @@ class FlowControl:
         self.took_s = 0.0
         """Seconds from the last query to its answer."""
         self.withheld = False
-        """Whether something is left undrawn until the terminal has caught up."""
+        """Whether something waits to be drawn until the terminal has caught up."""
 
     def open(self) -> None:
-        """Start asking. A query that is still pending was answered to another program."""
+        """Start sending queries. The answer to one still pending went to another program."""
         with self._lock:
             self._open = True
             self._asked_at, self._sent = None, 0
             self._no_query.set()
 
     def close(self) -> None:
-        """Stop asking, and wait for a pending answer: it would be input to the next program that
-        reads the terminal."""
+        """Stop sending queries, and wait for a pending answer: otherwise it would be input to the
+        next program that reads the terminal."""
         with self._lock:
             self._open = False
             answers = self._has_answered
@@ -96,7 +96,7 @@ class FlowControl:
 
     def answered(self) -> bool:
         """Record an answer: the terminal has drawn everything written before the query. Returns
-        whether something was withheld meanwhile. A report that nobody asked for is ignored."""
+        whether something was withheld meanwhile. An unsolicited report is ignored."""
         with self._lock:
             if self._asked_at is None:
                 return False

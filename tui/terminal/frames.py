@@ -1,6 +1,6 @@
-"""Writes a frame when all of its widgets have drawn, and at once.
+"""Writes a frame as soon as all of its widgets have drawn.
 
-Textual writes a frame after each layout. The widgets draw for their new sizes after that, so it
+Textual writes a frame after each layout. Only then do the widgets draw for their new sizes, so it
 writes another one, up to ``1 / TEXTUAL_FPS`` seconds later. Here a frame waits until no widget has
 a message left, and for nothing else.
 """
@@ -16,19 +16,19 @@ SETTLE_POLL_S = 0.001
 """Seconds between two checks whether the widgets have drawn what a frame shows."""
 
 SETTLE_CHECKS = 100
-"""The most checks for one frame. They are not counted in seconds: on a busy machine the widgets
-need longer, too."""
+"""Maximum checks for one frame. The limit is not in seconds: on a busy machine the widgets need
+longer, too."""
 
 
 class FramedScreen(Screen[None]):
     """A screen that is written in whole frames."""
 
     _checks: int | None = None
-    """How many checks the frame that waits has had; ``None`` if none waits."""
+    """How many checks the waiting frame has had; ``None`` if none waits."""
 
     @property
     def frame_waits(self) -> bool:
-        """Whether there is a frame that is not written yet."""
+        """Whether there is a frame that has not been written yet."""
         return self._checks is not None or bool(self._dirty_widgets)
 
     def on_mount(self) -> None:
@@ -46,7 +46,7 @@ class FramedScreen(Screen[None]):
             asyncio.get_running_loop().call_soon(self._check_frame)
 
     def _check_frame(self) -> None:
-        """Write the frame that waits if it has waited for all widgets, or for long enough."""
+        """Write the waiting frame if all widgets have drawn, or if it has waited long enough."""
         self._checks = (self._checks or 0) + 1
         waits = self._is_drawing and not self._is_late
         if waits or self.app._batch_count or not self.is_mounted:
@@ -56,7 +56,7 @@ class FramedScreen(Screen[None]):
 
     @property
     def _is_late(self) -> bool:
-        """Whether the frame has waited for long enough."""
+        """Whether the frame has waited long enough."""
         return (self._checks or 0) > SETTLE_CHECKS
 
     @property
@@ -67,15 +67,15 @@ class FramedScreen(Screen[None]):
 
     @property
     def is_settled(self) -> bool:
-        """Whether no frame waits, and nothing that may need one."""
+        """Whether no frame waits, and nothing is pending that may need one."""
         return not (
             self.frame_waits or self._is_drawing or self._layout_required or self._repaint_required
         )
 
     def write_drawn(self) -> None:
-        """Write what the widgets have drawn since the screen was settled. If nothing else has to be
-        done first, that is done at once: what they ask for would pass through three queues, and a
-        third of the CPU that a reading takes is spent there."""
+        """Write what the widgets have drawn since the screen was settled, at once if nothing else
+        has to be done first. Their requests would pass through three queues, which costs a third of
+        the CPU time of a reading."""
         widgets = self._compositor.visible_widgets.keys()
         everything = self.walk_children(Widget, with_self=True)  # one may be hidden until now
         if self.app._batch_count or not self.is_current or any(map(_has_more_to_do, everything)):
@@ -98,7 +98,7 @@ class FramedScreen(Screen[None]):
 
 
 def _has_more_to_do(widget: Widget) -> bool:
-    """Whether a widget has changed in more than what its cells show."""
+    """Whether a widget needs more than to be painted again."""
     return (
         widget._layout_required
         or widget._scroll_required

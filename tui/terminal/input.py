@@ -3,13 +3,13 @@
 The input is not trusted. A terminal may send anything: answers to another program's queries, what
 a printed file made it report, line noise. Each sequence is read to its end as ECMA-48 defines it,
 its length is bounded, and only a known one (``tui.terminal.sequences``) becomes an event. Any
-other is dropped whole, so that no part of it is taken for a key.
+other is dropped entirely, so that no part of it is taken for a key.
 
-An unfinished sequence times out, or the keyboard would be dead:
+An unfinished sequence times out; otherwise the keyboard would be dead:
 
 - ESC alone is the escape key after ``ESCAPE_TIMEOUT_S``. With kitty's keyboard protocol, which we
-  ask for, that key is a sequence of its own and does not wait. At the end of a long piece it is
-  no key: there the terminal's buffer was full;
+  enable, that key has a sequence of its own and does not wait. At the end of a long piece, ESC is
+  not a key: the terminal's buffer was full there;
 - a sequence or a string is dropped after ``SEQUENCE_TIMEOUT_S``: slow links send it in pieces;
 - a paste ends after ``PASTE_TIMEOUT_S``, or by the escape key.
 """
@@ -27,24 +27,24 @@ from textual.message import Message
 from tui.terminal.sequences import CSI, Sequences
 
 ESCAPE_TIMEOUT_S = constants.ESCAPE_DELAY if "ESCDELAY" in os.environ else 0.02
-"""Terminals and SSH send a sequence in one piece; a serial line of 9600 baud, a character each
-millisecond. For slower lines the environment sets ESCDELAY in milliseconds, as for ncurses."""
+"""Terminals and SSH send a sequence in one piece; a serial line of 9600 baud sends a character each
+millisecond. For slower lines, set ESCDELAY in milliseconds, as for ncurses."""
 
 LATE_S = 0.1
-"""Seconds after ESC for which ``[`` or ``O`` is still the rest of a sequence, although ESC has
-been taken for the escape key. Nobody types one so fast after it."""
+"""Seconds for which ``[`` or ``O`` still counts as the rest of a sequence after ESC has been taken
+for the escape key. Nobody types that fast."""
 
 LATE_INTRODUCERS = "[O"
 """The characters after ESC that begin what a keyboard or a mouse sends: CSI and SS3."""
 
 LONG_PIECE = 64
-"""Characters in a piece that nobody has typed."""
+"""Characters in a piece that is too long to have been typed."""
 
 SEQUENCE_TIMEOUT_S = 1.0
 PASTE_TIMEOUT_S = 10.0
 
 MAX_PARAMETERS = 64
-"""Longest run of characters between the introducer of a sequence and its final character."""
+"""Maximum characters between the introducer of a sequence and its final character."""
 
 PASTE_LIMIT = 4096
 """Characters of a paste that are used; the only text input of the application is a filter."""
@@ -81,8 +81,8 @@ class InputParser:
         self._enter(self._ground, None)
 
     def feed(self, text: str) -> list[Message]:
-        """Return the events that ``text`` completes. Text that is read late may have come in time:
-        after ESC it goes on with a sequence if it looks like the rest of one."""
+        """Return the events that ``text`` completes. Text that is read late may have arrived in
+        time: after ESC, it continues a sequence if it looks like the rest of one."""
         if (
             self._handler == self._escape
             and self.timeout_s == 0.0
@@ -155,11 +155,11 @@ class InputParser:
                 self._found += self._sequences.alt(character)
 
     def _cut(self, character: str) -> None:
-        """Take the character after an ESC that is no key, but the beginning of a sequence."""
+        """Take the character after an ESC that is not a key, but the start of a sequence."""
         self._escape(character)
 
     def _escaped(self, character: str) -> None:
-        """Take the character after an ESC that was the escape key, as far as could be seen."""
+        """Take the character after an ESC that was taken for the escape key."""
         self._enter(self._ground, None)
         if character in LATE_INTRODUCERS:
             self._escape(character)
@@ -199,7 +199,8 @@ class InputParser:
             self._end_key(f"{CSI}[{character}")
 
     def _ss3(self, character: str) -> None:
-        """Take a character after SS3: one, but some terminals put modifiers before it."""
+        """Take a character after SS3: usually the only one, but some terminals put modifiers before
+        it."""
         if self._is_aborted(character):
             return
         if "@" <= character <= "~" and not self._malformed:
@@ -210,7 +211,7 @@ class InputParser:
             self._collect(character)
 
     def _end_key(self, sequence: str) -> None:
-        """End a sequence that is a key if Textual's table has it."""
+        """End a sequence, which is a key if Textual's table has it."""
         self._enter(self._ground, None)
         if sequence in ANSI_SEQUENCES_KEYS:
             self._found += self._sequences.keys(sequence)
@@ -230,7 +231,7 @@ class InputParser:
             self._malformed = True
 
     def _string(self, character: str) -> None:
-        """Skip a string of any length; we ask for none."""
+        """Skip a string of any length; we never request one."""
         if not self._is_aborted(character) and character in (BEL, ST):
             self._enter(self._ground, None)
 

@@ -12,10 +12,11 @@ PALETTE = "textual.command"
 
 @contextmanager
 def lean_imports() -> Iterator[None]:
-    """Keep asyncio from importing ssl, and Textual its command palette with a dozen widgets.
+    """Keep asyncio from importing ssl, and Textual from importing its command palette with a dozen
+    widgets.
 
-    The first takes 5 ms, and the screen opens no network connection. The second takes 12 ms, and
-    ``TerminalApp`` imports it when it opens.
+    The first takes 5 ms, and the screen opens no network connection. The second takes 12 ms;
+    ``TerminalApp`` imports the palette when it is opened.
     """
     hidden = {"ssl": None, PALETTE: _stand_in()}
     missing = [name for name in hidden if name not in sys.modules]
@@ -29,8 +30,9 @@ def lean_imports() -> Iterator[None]:
 
 
 def _stand_in() -> ModuleType:
-    """A module with the names that textual.app and textual.theme import from that of the palette.
-    The first uses them to open it, and the second for a list of themes that we do not offer."""
+    """A module with the names that textual.app and textual.theme import from the palette's module.
+    The first uses them to open the palette, the second for a list of themes that we do not
+    offer."""
     module = ModuleType(PALETTE)
     for name in ("CommandPalette", "Provider", "SimpleProvider"):
         setattr(module, name, type(name, (), {}))

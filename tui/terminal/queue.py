@@ -1,15 +1,15 @@
 """The bounded queue of keys for the application.
 
-Keys may arrive faster than the screen can respond: one is held down, or a program sends them. The
-queue is bounded, and a user who wants to leave does not wait for it:
+Keys may arrive faster than the screen can respond, if one is held down or a program sends them.
+The queue is bounded, and a user who wants to leave does not have to wait for it:
 
 - At most ``MAX_REPEATS`` of the same key wait in a row at the end of the queue, or ``MAX_TYPED``
   if it types a character, so that no typed text is lost. Of mouse movements and of the terminal's
-  reports only the last one is kept.
+  reports, only the last one is kept.
 - At most ``LIMIT`` events wait in total. Any more are dropped, except urgent keys.
 - Urgent keys, which leave or go back, replace everything before them in the queue, as Ctrl-C does
-  in a shell. An urgent key that types a character does not while the user types text, nor after a
-  key that opens a text field (``opens_field``): it may be meant as text.
+  in a shell. An urgent key that types a character does not do so while the user types text, nor
+  after a key that opens a text field (``opens_field``): it may be meant as text.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ MAX_TYPED = 32
 
 
 class KeyQueue:
-    """Input that is not delivered yet. Filled on one thread, emptied on another."""
+    """Input that has not been delivered yet. Filled on one thread, emptied on another."""
 
     def __init__(self, urgent: Collection[str] = (), opens_field: Collection[str] = ()) -> None:
         self._urgent, self._opens_field = frozenset(urgent), frozenset(opens_field)
         self._lock = threading.Lock()
         self._waiting: deque[Message] = deque()
         self._opening = False
-        """Whether a key that opens a text field was taken, and only characters since."""
+        """Whether a key that opens a text field was taken, and since then only characters."""
 
     def __len__(self) -> int:
         return len(self._waiting)

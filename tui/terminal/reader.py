@@ -43,7 +43,7 @@ class Reader:
         self._thread.start()
 
     def begin(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._may_read.set()
 
     def stop(self) -> None:
@@ -78,19 +78,20 @@ class Reader:
             timeout_s = parser.timeout_s
             ready = poll.poll(None if timeout_s is None else timeout_s * 1000)
             if self._stopped or not any(each == descriptor for each, _ in ready):
-                # If anything can be read, it may have come in time, and this thread be late.
+                # Not if there is input: it may have arrived in time, and this thread may be late.
                 for event in parser.tick():
                     self._on_event(event)
                 continue
             try:
                 data = os.read(descriptor, READ_SIZE)
-            except BlockingIOError:  # another program made it non-blocking, and read first
+            except BlockingIOError:  # another program made the tty non-blocking, and read first
                 continue
             except OSError:
                 if self._tty.foreground:
                     raise
-                # We are in the background. A read then raises SIGTTIN, or fails while that is
-                # blocked. It is: the main thread decides whether to stop, as it may be ending.
+                # We are in the background, where a read raises SIGTTIN, or fails if that is
+                # blocked. This thread blocks it: the main thread decides whether to stop, since the
+                # program may be ending.
                 select.select([self._wake_read], [], [], BACKGROUND_POLL_S)
                 continue
             if not data:

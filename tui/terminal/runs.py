@@ -1,4 +1,4 @@
-"""Cuts what differs in a row into runs of cells that are written at once."""
+"""Splits the changes in a row into runs of cells that are each written in one go."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Cell = tuple[str, str]
 a wide character has empty text."""
 
 MAX_GAP = 4
-"""Bytes of unchanged cells between two changed ones that are no dearer to write than to jump
-over."""
+"""Maximum bytes of unchanged cells between two changed ones that cost no more to write than to
+skip."""
 
 MOVE_COST = 11
-"""Bytes of deleting a cell, going to another and inserting one there."""
+"""Bytes to delete a cell, move to another and insert one there."""
 
 VISIBLE_ON_BLANKS = frozenset({"4", "7", "9", "21", "53"})
 """Attributes that show on a blank: underline and other lines, and reverse video."""
@@ -24,8 +24,8 @@ VISIBLE_ON_BLANKS = frozenset({"4", "7", "9", "21", "53"})
 
 def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
     """The runs that turn ``old`` into ``new`` in row ``y``, from column ``left``: the cells that
-    differ, and those between them that are cheaper to write than to jump over. A wide character
-    is written whole. Cells that moved left by one are not written but moved, if that is cheaper."""
+    differ, and those between them that are cheaper to write than to skip. A wide character is never
+    split. Cells that moved left by one are moved and not written, if that is cheaper."""
 
     def run() -> Run:
         text = "".join(text for text, _ in new[start : last + 1])
@@ -60,9 +60,9 @@ def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
 
 
 def _moved(old: list[Cell], new: list[Cell], x: int) -> int:
-    """How many cells from ``x`` on, which is one, are those that were one column further right; 0
-    if moving them saves nothing, or some are wide: terminals differ in what they make of half a
-    character."""
+    """How many cells from ``x`` on have moved there from one column further right, given that the
+    first has; 0 if moving them saves nothing, or if some are wide: terminals differ in how they
+    handle half a character."""
     end = x + 1
     while end + 1 < len(new) and old[end + 1] == new[end]:
         end += 1
@@ -75,7 +75,7 @@ def _moved(old: list[Cell], new: list[Cell], x: int) -> int:
 
 
 def _can_bridge(cells: list[Cell], state: SgrState) -> bool:
-    """Whether unchanged cells are cheaper to write in this state than to jump over."""
+    """Whether unchanged cells are cheaper to write in this state than to skip."""
     return (
         len(cells) <= MAX_GAP
         and sum(len(text.encode()) for text, _ in cells) <= MAX_GAP

@@ -21,7 +21,7 @@ MAX_CELL = 9999
 """Largest column or row of a mouse event."""
 
 TEXT_LIMIT = 8
-"""Most characters that one key may type."""
+"""Maximum characters that one key may type."""
 
 _MOUSE = re.compile(r"<(\d{1,3});(\d{1,4});(\d{1,4})", re.ASCII)
 _CURSOR_POSITION = re.compile(r"(\d{1,4});(\d{1,4})", re.ASCII)

@@ -50,14 +50,14 @@ DELETE, INSERT = "\x1b[P", "\x1b[@"
 """Delete and insert a character (DCH and ICH, ECMA-48); the rest of the row moves."""
 
 FAR = 8
-"""Bytes of a move to any cell of the screen, about."""
+"""Approximate bytes of a move to any cell of the screen."""
 
 NEAR = 8
-"""Runs to choose the nearest from; a whole screen has hundreds."""
+"""Among how many runs to look for the nearest; a full screen has hundreds."""
 
 MANY = 200
-"""Runs from which they are written in the order of their states and places: looking for the next
-one would take longer than the rest of the frame, for 2 % of its bytes."""
+"""With more runs than this, they are written in the order of their states and places: looking for
+the nearest one would take longer than the rest of the frame, and save 2 % of its bytes."""
 
 
 @lru_cache(maxsize=4096)
@@ -104,7 +104,7 @@ def _sgr(parts: list[str]) -> str:
 
 class SgrWriter:
     """Collects text and control sequences, and tracks the cursor and the SGR state. ``state`` is
-    the terminal's at first, ``None`` if unknown."""
+    the terminal's initial state, ``None`` if unknown."""
 
     def __init__(self, columns: int, state: SgrState | None) -> None:
         self._columns = columns
@@ -124,17 +124,17 @@ class SgrWriter:
         """Write a run at its place; the first cell of the screen is 0, 0."""
         self._put(self._way(run.first, run.y))
         if run.moved:
-            # Both in a row: what is right of the graph is back in its place before it is seen.
+            # One after the other: what is right of the graph is back in place before it is seen.
             self._put(f"{DELETE}{_across(run.first, run.x)}{INSERT}")
         self._put(sgr_change(self.state, run.state))
         self.state = run.state
         self._put(run.text)
-        # After the last column the cursor waits at it, and terminals differ in where that is.
+        # After a write to the last column, terminals differ in where the cursor is.
         self._cursor = (run.y, run.end) if run.end < self._columns else None
 
     def write_all(self, runs: Iterable[Run]) -> None:
-        """Write runs in the order that takes few bytes for colours and moves: all runs of a state
-        together, and next what is cheapest to reach. Setting a colour costs more than moving."""
+        """Write runs in an order that needs few bytes for colours and moves: all runs of a state
+        together, then what is cheapest to reach. Setting a colour costs more than moving."""
         by_state: dict[SgrState, list[Run]] = {}
         for run in runs:
             by_state.setdefault(run.state, []).append(run)
@@ -149,11 +149,11 @@ class SgrWriter:
                 self.write(same.pop(nearest))
 
     def _cost(self, run: Run) -> int:
-        """Bytes to get to a run's place and state, about."""
+        """Approximate bytes to reach a run's place and state."""
         return len(sgr_change(self.state, run.state)) + self._distance(run)
 
     def _distance(self, run: Run) -> int:
-        """Bytes to get to a run's place, about."""
+        """Approximate bytes to reach a run's place."""
         if self._cursor is None:
             return FAR
         y, x = self._cursor
@@ -174,7 +174,7 @@ class SgrWriter:
 
 @lru_cache(maxsize=4096)
 def _across(before: int, after: int) -> str:
-    """The shortest move to another column of a row."""
+    """The shortest move to another column in a row."""
     if before == after:
         return ""
     moves = [f"\x1b[{after + 1}G"]
@@ -187,7 +187,7 @@ def _across(before: int, after: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _vertically(before: int, after: int) -> str:
-    """The shortest move to another row of a column."""
+    """The shortest move to another row in a column."""
     if before == after:
         return ""
     if abs(after - before) == 1:

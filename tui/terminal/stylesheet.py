@@ -7,13 +7,13 @@ from textual.css.stylesheet import Stylesheet
 from textual.css.types import CSSLocation
 
 _parsed: dict[tuple[object, ...], list[RuleSet]] = {}
-"""Rules by their text and the variables that they were parsed with. There are as many as texts
-times themes that were chosen."""
+"""Rules by their text and the variables they were parsed with. There is one entry for each text and
+each theme that was used."""
 
 
 class ParsedOnce(Stylesheet):
-    """Textual parses all rules again for each screen that brings its own. These parse only what is
-    new: the rest takes a sixth of the CPU that an application takes to start."""
+    """Parses only rules that are new. Textual parses all rules again for each screen that has its
+    own, which takes a sixth of the CPU time of a start."""
 
     def __init__(self, *, variables: dict[str, str] | None = None) -> None:
         super().__init__(variables=variables)

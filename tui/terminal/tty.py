@@ -23,7 +23,7 @@ KITTY_KEYS = 1 | 8 | 16
 """Flags of kitty's keyboard protocol: disambiguate keys, report all of them, with text."""
 
 MAX_SIZE = (1000, 500)
-"""Most columns and rows to draw. A terminal may report any size."""
+"""Maximum columns and rows to draw. A terminal may report any size."""
 
 DEFAULT_SIZE = (80, 24)
 """The size of a terminal that does not know its own."""
@@ -65,7 +65,7 @@ LEAVE = (
 """The sequences that restore the terminal, whatever of ``enter`` it has received."""
 
 CANCEL = "\x18"
-"""Aborts a sequence that was written in part (CAN, ECMA-48)."""
+"""Aborts a partly written sequence (CAN, ECMA-48)."""
 
 
 class NoTerminal(VfiotopError):
@@ -81,13 +81,13 @@ class Tty:
         self.taken = False
         """Whether it is set up for the screen."""
         self.lent = False
-        """Whether another program uses it for a while, as sudo does for a password."""
+        """Whether another program uses it temporarily, as sudo does for a password."""
         self.closed = False
-        """Whether nothing more is written to it, except what restores it."""
+        """Whether nothing more is written to it except the sequences that restore it."""
 
     @property
     def foreground(self) -> bool:
-        """Whether we are its foreground process group; always, without job control."""
+        """Whether we are its foreground process group; always true without job control."""
         try:
             return os.tcgetpgrp(self.input_fd) == os.getpgrp()
         except OSError:
@@ -116,7 +116,7 @@ class Tty:
 
     def give_back(self) -> None:
         """Restore the saved attributes and drop what was typed ahead. Does neither while we are in
-        the background, where the terminal is the shell's."""
+        the background: then the terminal belongs to the shell."""
         before, self._before, self.taken = self._before, None, False
         with contextlib.suppress(termios.error):
             if before is not None and self.foreground:
@@ -124,8 +124,8 @@ class Tty:
                 termios.tcsetattr(self.input_fd, termios.TCSANOW, before)
 
     def give_back_at_once(self) -> None:
-        """Restore the terminal although the rest of the program hangs. Drops pending output. May
-        be called from any thread."""
+        """Restore the terminal even if the rest of the program hangs. Drops pending output. May be
+        called from any thread."""
         if not self.taken:
             return
         self.closed = True

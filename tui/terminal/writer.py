@@ -1,4 +1,4 @@
-"""Writes to the terminal on a thread, since a terminal may be slow or gone."""
+"""Writes to the terminal on a thread of its own, since a terminal may be slow or gone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from tui.terminal.tty import Tty, block_sigttou
 
 QUEUE_SIZE = 30
-"""Texts that may wait; ``write`` blocks while there are more."""
+"""How many texts may wait; ``write`` blocks while the queue is full."""
 
 CHUNK = 4096
 """Bytes per write: less than the kernel buffers, so that the last write finds room."""
@@ -68,7 +68,7 @@ class Writer:
         self._write(self._closing.encode(), lambda: True)
 
     def _write(self, data: bytes, may: Callable[[], bool]) -> None:
-        # Checked here: we hear of being stopped and continued only after the fact.
+        # Checked here, since we learn only afterwards that we were stopped and continued.
         while data and may() and not self._abandoned and not self._tty.closed:
             try:
                 data = data[os.write(self._tty.output_fd, data[:CHUNK]) :]
