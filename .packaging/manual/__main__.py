@@ -1,4 +1,4 @@
-"""Writes the manual pages and completions below a folder: ``python -m manual build``."""
+"""Writes the manual pages and completions into a folder: ``python -m manual build``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from manual import completions, pages
 
 
 def main(folder: Path) -> None:
-    """Write ``man/`` and ``completions/`` below a folder. SOURCE_DATE_EPOCH sets the date of the
-    pages, so that a package can be built again bit by bit."""
+    """Write ``man/`` and ``completions/`` into a folder. SOURCE_DATE_EPOCH sets the date of the
+    pages, so that package builds are reproducible."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     date = time.strftime("%Y-%m-%d", time.gmtime(int(epoch) if epoch else None))
     for name, text in pages.made(date).items():

@@ -22,7 +22,7 @@ def subcommands(parser: Parser) -> dict[str, tuple[Parser, str]]:
 
 
 def options(parser: Parser) -> list[Action]:
-    """The options of a parser, not those of its commands."""
+    """The options of a parser, without those of its commands."""
     return [action for action in parser._actions if action.option_strings]
 
 
@@ -34,8 +34,8 @@ def walk(parser: Parser) -> Iterator[Parser]:
 
 
 def commands(parser: Parser, notes: dict[str, str]) -> str:
-    """A definition for each command: its usage, its help, and a note of our own. Raises
-    ``ValueError`` for a note of no command."""
+    """A definition for each command: its usage, its help, and a note from the page's source. Raises
+    ``ValueError`` for a note without a command."""
     known = subcommands(parser)
     if not set(notes) <= set(known):
         raise ValueError(f"a note for no command: {', '.join(sorted(set(notes) - set(known)))}")
@@ -65,12 +65,12 @@ def usage(name: str, command: Parser, common: set[str]) -> str:
 
 
 def _arguments(parser: Parser) -> list[Action]:
-    """The options of a parser and its arguments, but its commands."""
+    """The options and arguments of a parser, without its commands."""
     return [a for a in parser._actions if not isinstance(a, argparse._SubParsersAction)]
 
 
 def _ways(parser: Parser, action: Action) -> list[Action]:
-    """An argument and those that exclude it."""
+    """An argument and those it is mutually exclusive with."""
     groups = [group._group_actions for group in parser._mutually_exclusive_groups]
     return next((group for group in groups if action in group), [action])
 

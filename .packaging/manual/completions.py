@@ -1,8 +1,8 @@
 """Completions for bash, zsh and fish, made from the parser by shtab.
 
-Names of domains and addresses of cards are not completed. shtab's bash expands each candidate
-(compgen -W), so that the name of a domain could run a command; and bash and zsh split words at the
-colons of an address.
+Names of domains and addresses of cards are not completed. shtab's code for bash expands each
+candidate (compgen -W), so the name of a domain could run a command; and bash and zsh split words at
+the colons of an address.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tui.cli.families import FAMILIES
 from tui.host.demo.host import SCENARIOS
 
 FILES = {"bash": "vfiotop", "zsh": "_vfiotop", "fish": "vfiotop.fish"}
-"""The names under which each shell looks for the completion of a program."""
+"""The file name under which each shell looks for the completion of a program."""
 
 
 def made() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The manual pages: our own text with what the program's tables say in place of ``{{NAME}}``."""
+"""The manual pages: hand-written text in which the program's tables replace each ``{{NAME}}``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COMMANDS = re.compile(r"(?<=^# COMMANDS\n).*?(?=^# )", re.MULTILINE | re.DOTALL
 
 
 def made(date: str) -> dict[str, str]:
-    """The pages by the name of their file, with a date as YYYY-MM-DD."""
+    """The pages by file name, with a date as YYYY-MM-DD."""
     return {
         f"{name}.{section}": page(name, section, date, __version__, text(f"{name}.{section}"))
         for name, section in PAGES
@@ -31,7 +31,7 @@ def made(date: str) -> dict[str, str]:
 
 
 def text(name: str) -> str:
-    """A page before it is formatted. Raises ``KeyError`` for a place that nothing fills."""
+    """A page before formatting. Raises ``KeyError`` for a placeholder that nothing replaces."""
     own = Path(__file__).with_name(f"{name}.txt").read_text(encoding="utf-8")
     notes: dict[str, str] = {}
     if section := _COMMANDS.search(own):
@@ -52,7 +52,7 @@ def text(name: str) -> str:
 
 
 def keys() -> str:
-    """The keys of the screen by aim, as in its help."""
+    """The keys of the screen, grouped by aim as in its help."""
     parts = []
     for aim in AIMS:
         parts.append(f"## {aim}")
@@ -84,7 +84,7 @@ def _kind(example: object) -> str:
 
 
 def key_settings() -> str:
-    """A definition for each command whose keys may change."""
+    """A definition for each command whose keys can be changed."""
     return "\n\n".join(
         f'`{c.id}` = `"{written(c.keys)}"`\n:   {commands.sentence(c.help)}'
         for c in COMMANDS
@@ -93,7 +93,7 @@ def key_settings() -> str:
 
 
 def _shown(command: Command) -> list[str]:
-    """The keys of a command as they are typed."""
+    """The keys of a command as typed."""
     if command.shown_keys == "1-5":
         return [command.shown_keys]
     return [SIGNS.get(key, {"escape": "esc"}.get(key, key)) for key in command.each_key]

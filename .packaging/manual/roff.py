@@ -1,9 +1,9 @@
-"""Manual pages in man(7), from a small part of Markdown:
+"""Writes manual pages in man(7) from a small subset of Markdown:
 
     # SECTION, ## Subsection
     `bold`, *italic*, \\* for a character as it is
-    a term, then a line with ``:   ``, then others with four blanks: a definition
-    four blanks after an empty line: an example; eight in a definition
+    a term, then a line with ``:   ``, then others with four spaces: a definition
+    four spaces after an empty line: an example; eight in a definition
     a line that ends with a backslash: a line break
 
 The output is ASCII, so that a page does not depend on the locale it is read in.
@@ -33,7 +33,7 @@ _CHARACTERS = {
     "\\": r"\e", "-": r"\-", "^": r"\(ha", "~": r"\(ti", "`": r"\(ga", '"': r"\(dq", "'": r"\(aq",
     "’": "'", "“": r"\(lq", "”": r"\(rq", "–": r"\(en", "…": "...", "→": r"\(->", "←": r"\(<-",
 }  # fmt: skip
-"""How man(7) writes what groff or another formatter would take for something else."""
+"""How man(7) writes characters that groff or another formatter would interpret."""
 
 
 def page(name: str, section: int, date: str, version: str, text: str) -> str:
@@ -43,12 +43,12 @@ def page(name: str, section: int, date: str, version: str, text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return plain text as roff: what is in backticks is bold, all else is literal."""
+    """Escape plain text for a page: what is in backticks is bold, everything else is literal."""
     return re.sub(r"[\\*]", r"\\\g<0>", text)
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """The parts of a text that blank lines separate. A definition goes on as long as its lines
+    """The parts of a text, separated by blank lines. A definition continues as long as its lines
     are indented."""
     parts = re.split(r"\n{2,}(?!    )", text.strip("\n"))
     headed = False
@@ -79,7 +79,7 @@ def _definition(term: str, rest: str) -> Iterator[str]:
 
 
 def _paragraphs(text: str, *, within: bool = False) -> Iterator[str]:
-    """Paragraphs and examples; those ``within`` a definition keep its indentation."""
+    """Paragraphs and examples. Those ``within`` a definition keep its indentation."""
     for index, part in enumerate(text.split("\n\n")):
         if index:
             yield ".IP" if within else ".PP"
@@ -91,7 +91,7 @@ def _paragraphs(text: str, *, within: bool = False) -> Iterator[str]:
 
 
 def _prose(text: str) -> Iterator[str]:
-    """A paragraph, each sentence on lines of its own: man(7) sets two blanks between them."""
+    """A paragraph, each sentence on lines of its own: man(7) puts two spaces between them."""
     for index, broken in enumerate(text.split("\\\n")):
         if index:
             yield ".br"
@@ -125,5 +125,5 @@ def _escaped(text: str) -> str:
 
 
 def _guarded(line: str) -> str:
-    """A line that is text even if it begins like a request."""
+    """A line that is taken as text even if it starts like a request."""
     return rf"\&{line}" if line.startswith((".", "'")) else line

@@ -26,10 +26,10 @@ AddParser = Callable[[str, str], argparse.ArgumentParser]
 """Adds a command with its name and help text; its parser knows the common options."""
 
 USAGE_LIMIT = 300
-"""Characters of an argparse message; it may quote the argument in full."""
+"""Maximum characters of an argparse message, which may quote the argument in full."""
 
 ARGUMENT_LIMIT = 4096
-"""Characters of an argument; the longest useful one is a path (PATH_MAX)."""
+"""Maximum characters of an argument; the longest useful one is a path (PATH_MAX)."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,7 +49,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class CommandParser(Parser):
-    """Parses one command, and reports what it does not know with its own help."""
+    """Parses one command, and points to its own help for what it does not know."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse what follows the command; nothing may be left over."""
@@ -78,8 +78,8 @@ def make_parser(add_commands: Sequence[Callable[[AddParser], None]]) -> argparse
 
 
 def without_command(argv: Sequence[str]) -> argparse.Namespace | None:
-    """Parse common options alone; ``None`` if there is more, or a simulated host, whose name may be
-    a command. The parsers of all commands take 4 ms to make, and the screen needs none."""
+    """Parse only common options; ``None`` if there is more, or a simulated host, whose name may be
+    a command. The parsers of all commands take 4 ms to build, and the screen needs none."""
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     _add_common(parser, top=True)
     try:
@@ -93,8 +93,8 @@ def without_command(argv: Sequence[str]) -> argparse.Namespace | None:
 
 
 def common_options(command: str) -> CommandParser:
-    """The common options, as a parent of a command's parser. Its help leaves out those without an
-    effect on it."""
+    """The common options, as a parent of a command's parser. The command's help leaves out those
+    that have no effect on it."""
     parser = CommandParser(add_help=False)
     _add_common(parser, top=False)
     for action in parser._actions:
@@ -144,7 +144,7 @@ def add_address(parser: argparse.ArgumentParser) -> None:
 
 
 def add_json(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
-    """Add ``--json``; ``again`` if the command before this one takes it as well."""
+    """Add ``--json``; ``again`` if the parent command takes it as well."""
     parser.add_argument(
         "--json", action="store_true", default=argparse.SUPPRESS if again else False,
         help="print JSON, schema 1",
@@ -152,7 +152,7 @@ def add_json(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
 
 
 def add_guest_action(parser: argparse.ArgumentParser) -> None:
-    """Add the guest of an action, and how its plan is agreed to."""
+    """Add the guest of an action, and the options that agree to its plan."""
     parser.add_argument(
         "domain", nargs="?", metavar="DOMAIN",
         help="libvirt domain, by name or UUID (default: the guest)",
@@ -171,7 +171,7 @@ def add_consent(parser: argparse.ArgumentParser) -> None:
 
 
 def checked(what: str, check: Callable[[str], T], value: str) -> T:
-    """Pass an argument through one of the configuration's checks. Raises ``UsageError``."""
+    """Validate an argument with one of the configuration's checks. Raises ``UsageError``."""
     try:
         return check(value)
     except ValueError as error:

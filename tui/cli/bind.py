@@ -1,4 +1,4 @@
-"""Binds and unbinds a card: checks the plan, asks, then follows the runner."""
+"""Binds and unbinds a card: checks the plan, asks the user, then follows the runner."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def swap(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
         left = Journal().read()
         if left is not None and not left.ended:
             return fail(describe_unfinished(left), STUCK)
-        # The runner checks again, as root, what an ordinary user cannot see.
+        # The runner, as root, checks again what an ordinary user cannot see.
         require_consent(
             plan, replace(consent, everything=consent.everything or host.mover.needs_terminal)
         )

@@ -15,7 +15,7 @@ from tui.process import output
 from tui.process.files import write_atomically
 
 STDOUT = "-"
-"""In place of a file."""
+"""Stands for standard output in place of a file."""
 
 
 def add_commands(add: AddParser) -> None:
@@ -33,11 +33,11 @@ def add_commands(add: AddParser) -> None:
 
 
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
-    """Capture the host, and say what was replaced."""
+    """Capture the host, and report what was replaced."""
     file = _file(arguments)
     if host.root is None:
         raise UsageError("this host has no files to capture")
-    # No other command needs these modules, or should wait for their import.
+    # Imported here: no other command needs these modules.
     from tui.host.capture.bundle import capture, machine  # noqa: PLC0415
 
     root = machine() if host.root.is_machine else host.root
@@ -81,7 +81,7 @@ def _file(arguments: argparse.Namespace) -> Path | None:
 
 
 def _check(file: Path, *, force: bool) -> None:
-    """Raise ``OSError`` if there is something that must not be replaced."""
+    """Raise ``OSError`` if the file exists and must not be replaced."""
     try:
         mode = file.lstat().st_mode
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """The common options that contradict a command.
 
-They are refused: a user who names a host must not believe that it is the one that is shown or
-changed, and ``--readonly`` lets nothing act.
+They are refused: a user who names a host must not believe that the command shows or changes that
+one, and with ``--readonly`` nothing may act.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Mapping
 
 _FLAGS = {"demo": "--demo", "root": "--root", "readonly": "--readonly", "connect": "--connect"}
-"""By their name in the arguments."""
+"""The options by their name in the arguments."""
 
 _REFUSED: Mapping[str, tuple[str, frozenset[str]]] = {
     "capture": ("a simulated host has no files to capture", frozenset({"demo"})),
@@ -20,7 +20,7 @@ _REFUSED: Mapping[str, tuple[str, frozenset[str]]] = {
         frozenset({"demo", "root", "readonly", "connect"}),
     ),
 }
-"""By command: the options that it refuses, and why."""
+"""The options that each command refuses, and why."""
 
 _NONE: tuple[str, frozenset[str]] = ("", frozenset())
 
@@ -31,7 +31,7 @@ def refused(command: str) -> frozenset[str]:
 
 
 def complaint(arguments: argparse.Namespace) -> str | None:
-    """Why one of the options that were given contradicts the command; ``None`` if none does."""
+    """Why one of the given options contradicts the command; ``None`` if none does."""
     command = arguments.command or ""
     if command == "watch" and arguments.keep:
         command = "watch --keep"

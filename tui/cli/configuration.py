@@ -1,4 +1,4 @@
-"""``vfiotop config``: the configuration as it holds now."""
+"""``vfiotop config``: the current configuration."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def add_commands(add: AddParser) -> None:
 
 
 def show(settings: config.Config, arguments: argparse.Namespace) -> int:
-    """Print the configuration with the options of the command line applied. Opens no host."""
-    # No other command needs this module, or should wait for its import.
+    """Print the configuration with the command-line options applied. Opens no host."""
+    # Imported here: no other command needs this module.
     from tui.report.config import as_json, as_toml  # noqa: PLC0415
 
     if arguments.json:

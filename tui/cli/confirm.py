@@ -24,7 +24,7 @@ def why_not_confirmed(
     plan: str, action: str, doubts: Sequence[Check], risk: str = f": {HANGS}"
 ) -> str | None:
     """Show the plan, each doubt and its risk, then ask whether to do it. ``None`` if the answer is
-    y. Nobody agrees to what goes into a file unseen, so all of it goes to the terminal."""
+    y. All of it goes to the terminal: nobody may agree to what went unseen into a file."""
     if not can_ask():
         say(plan)
         return UNASKED
@@ -33,7 +33,7 @@ def why_not_confirmed(
 
 
 def can_ask() -> bool:
-    """Whether a person sees a question and can answer it. A script is not asked."""
+    """Whether a person can see a question and answer it. A script is not asked."""
     return sys.stdin.isatty() and conversation() is not None
 
 

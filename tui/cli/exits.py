@@ -15,11 +15,11 @@ USAGE = 2
 """Wrong usage, or a configuration that cannot be used."""
 
 STUCK = 3
-"""Stuck, outcome not known yet, or the operator has to act."""
+"""Stuck, outcome not known yet, or the user has to act."""
 
 
 class UsageError(VfiotopError):
-    """A command line that makes no sense; the sentence says what would."""
+    """A command line that makes no sense; the message says what would."""
 
 
 def fail(message: str, code: int) -> int:

@@ -1,4 +1,4 @@
-"""Starts a runner, prints its progress, and turns its end into an exit code."""
+"""Starts a runner, prints its progress, and turns its outcome into an exit code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def follow(
     wanted: SwapState = "done",
     refused: int = FAILED,
 ) -> int:
-    """Start a runner and print its progress until it ends in the state ``wanted`` or another.
+    """Start a runner and print its progress until it ends, ``wanted`` being the state of success.
     Returns the exit code, ``refused`` if the runner refuses. Ctrl-C leaves the swap running."""
     last = None
     try:
@@ -56,8 +56,8 @@ def follow(
 
 
 def _begin(host: Host, request: SwapRequest, arguments: argparse.Namespace) -> str:
-    """Have the swap begun and return its id. The runner, as root, may find doubts that the plan
-    did not show: each such set is asked about."""
+    """Request the swap and return its id. The runner, as root, may find doubts that the plan did
+    not show: the user is asked about each such set."""
     while True:
         try:
             return host.mover.begin(request)
@@ -70,7 +70,7 @@ def _begin(host: Host, request: SwapRequest, arguments: argparse.Namespace) -> s
 
 
 def _is_restored(entry: Entry) -> bool:
-    """Whether the journal is gone and each function is back on the driver it had before."""
+    """Whether the journal is gone and each function is back on its previous driver."""
     try:
         if Journal().read() is not None:
             return False
@@ -81,7 +81,7 @@ def _is_restored(entry: Entry) -> bool:
 
 
 def _exit_code(entry: Entry | None, wanted: SwapState) -> int:
-    """Report how a swap ended, unless as ``wanted``; ``None``: its journal is gone."""
+    """Report how a swap ended, unless it ended as ``wanted``. ``None``: its journal is gone."""
     if entry is None:
         return fail("the journal is gone; check the cards with `vfiotop status`", STUCK)
     if entry.state == wanted:

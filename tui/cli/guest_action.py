@@ -1,4 +1,4 @@
-"""Plans an action on the guest, asks, carries it out and waits for its end."""
+"""Plans an action on the guest, asks the user, carries it out and waits until it has ended."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _DONE: dict[GuestAction, str] = {
 
 @dataclass(frozen=True)
 class GuestCommand:
-    """What the user asked for, and on which host."""
+    """What the user requested, and on which host."""
 
     host: Host
     choice: Choice
     arguments: argparse.Namespace
 
     def reopen(self) -> Host:
-        """The same host opened again: the readings of the first are taken already."""
+        """The same host, opened again: the readings of the first have already been taken."""
         return self.host.opened_again()
 
 
@@ -100,9 +100,9 @@ def _carry_out(asked: GuestCommand, plan: GuestPlan, view: HostView, consent: Co
 
 
 def run_to_end(plan: GuestPlan | UsbPlan, action: Callable[[], None]) -> None:
-    """Run an action that must not be left half way: the first Ctrl-C, or a terminal that goes
-    away, does not end it. A second Ctrl-C stops waiting. Raises what the action raises, and
-    ``Unsettled`` if it was not waited for."""
+    """Run an action that must not be left half done: the first Ctrl-C, or the loss of the terminal,
+    does not end it. A second Ctrl-C stops waiting for it. Raises what the action raises, and
+    ``Unsettled`` if the wait was stopped."""
     ended: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
     def run() -> None:
@@ -115,7 +115,7 @@ def run_to_end(plan: GuestPlan | UsbPlan, action: Callable[[], None]) -> None:
 
     with _signals_interrupt():
         try:
-            # A signal may come between the thread's start and the return from it.
+            # A signal may arrive between the thread's start and the return from it.
             threading.Thread(target=run, name="guest-action", daemon=True).start()
             error = ended.get()
         except KeyboardInterrupt:

@@ -51,7 +51,7 @@ def wait_until_off(
 def _offer_card(
     reopen: Callable[[], Host], plan: GuestPlan, view: HostView, arguments: argparse.Namespace
 ) -> int:
-    """Ask whether the host takes the guest's card back; print the command if nobody is asked."""
+    """Offer to give the guest's card back to the host; print the command if nobody is asked."""
     card = next((a for a in plan.cards if view.guest_gpu and a == view.guest_gpu.address), None)
     if card is None:
         return DONE
@@ -63,8 +63,8 @@ def _offer_card(
 
 
 def _is_off(host: Host, uuid: str, patience: float) -> bool | None:
-    """Whether the guest is off within ``patience`` seconds; ``None`` if libvirt does not answer
-    at the end. A thread asks, since libvirt may never answer."""
+    """Whether the guest is off within ``patience`` seconds; ``None`` if libvirt does not answer at
+    the end. A thread queries the state, since libvirt may never answer."""
     off, leaving = threading.Event(), threading.Event()
     answered_at = -SILENT_S
 

@@ -1,4 +1,4 @@
-"""The configuration and the host that a command line asks for."""
+"""The configuration and the host that the command line selects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.host import Host, HostError, HostKind
 from tui.process import output
 
 MIN_FILES = 64
-"""Open files the process needs: with fewer, GLib aborts a process that uses libvirt."""
+"""Open files that the process needs: with fewer, GLib aborts a process that uses libvirt."""
 
 _NOT_THIS_MACHINE: dict[HostKind, tuple[str, str]] = {
     "captured": ("a captured host cannot be changed", "run this on the host itself"),
@@ -27,7 +27,7 @@ _NOT_THIS_MACHINE: dict[HostKind, tuple[str, str]] = {
 
 
 def load_settings(arguments: argparse.Namespace) -> config.Config:
-    """Load the configuration and apply the command line's options on top."""
+    """Load the configuration and apply the command-line options on top."""
     settings = config.load(arguments.config)
     if arguments.root is not None and arguments.config is None:
         # The user's configuration names the card and guest of this machine, not of a captured one.
@@ -35,7 +35,7 @@ def load_settings(arguments: argparse.Namespace) -> config.Config:
     if arguments.connect is not None:
         uri = checked("--connect", config.libvirt_uri, arguments.connect)
         settings = replace(settings, connect=uri)
-    elif arguments.config is not None:  # commands that we suggest must name the same libvirt
+    elif arguments.config is not None:  # the commands that we suggest must name the same libvirt
         arguments.connect = settings.connect
     if arguments.interval is not None:
         seconds = checked("--interval", config.interval, arguments.interval)
@@ -44,7 +44,7 @@ def load_settings(arguments: argparse.Namespace) -> config.Config:
 
 
 def open_host(arguments: argparse.Namespace, settings: config.Config) -> Host:
-    """Open the host that the options name. Only the backends of that one are imported."""
+    """Open the host that the options name. Only the backends of that host are imported."""
     if arguments.demo is not None and arguments.root is not None:
         raise UsageError("--demo and --root cannot be used together; choose one")
     if arguments.demo is not None:
@@ -86,8 +86,8 @@ def _demo(scenario: str, *, readonly: bool) -> Host:
 
 
 def _not_a_scenario(arguments: argparse.Namespace) -> str | None:
-    """What to type if ``--demo`` took a command or an argument for its scenario; ``None`` if
-    neither is missing."""
+    """What to type if ``--demo`` took a command or an argument for its scenario; ``None`` if it did
+    not."""
     from tui.host.demo.host import SCENARIOS  # noqa: PLC0415
 
     word, command = output.short(arguments.demo, 40), arguments.command
@@ -126,7 +126,7 @@ def list_scenarios() -> int:
 
 
 def require_this_machine(host: Host) -> None:
-    """Raise ``HostError`` for a host that this machine's journal does not cover."""
+    """Raise ``HostError`` if the host is not this machine, which the journal is about."""
     if host.kind in _NOT_THIS_MACHINE:
         sentence, fix = _NOT_THIS_MACHINE[host.kind]
         raise HostError(sentence, fix)

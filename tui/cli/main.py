@@ -1,8 +1,8 @@
 """``vfiotop``: parses the command line, opens the host, runs the command.
 
 Each family of commands (``tui.cli.families``) is a module of this package that adds its own parsers
-and runs them. They import what they work with when they run, so that ``vfiotop`` starts reading
-before it has loaded what only another command needs.
+and runs its commands. It imports what it needs only when it runs, so that ``vfiotop`` can start
+reading without loading what only another command needs.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return show(settings, arguments)
     run: Run = arguments.run
     host = open_host(arguments, settings)
-    gc.freeze()  # what was imported stays
+    gc.freeze()  # what was imported is never collected
     gc.enable()
     try:
         return run(host, settings, arguments)
@@ -83,8 +83,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _with_output(code: int, *, acts: bool) -> int:
-    """The exit code once lost output is reported. Lost output fails a command that only prints;
-    what an acting command did stays done."""
+    """Report lost output and return the exit code. Lost output is a failure of a command that only
+    prints; one that acts has still acted."""
     missing = output.lost()
     if missing is not None:
         output.report_error(missing)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tui.report.metric_families import Format
 
 READABLE = 0o644
-"""The mode of the file: node_exporter reads it as a user of its own."""
+"""The mode of the file: node_exporter runs as a user of its own and has to read it."""
 
 
 def add_commands(add: AddParser) -> None:
@@ -68,8 +68,8 @@ def _text(host: Host, settings: config.Config, form: Format) -> bytes:
 
 
 def _check_replaceable(path: Path) -> None:
-    """Raise ``VfiotopError`` unless ``path`` is a regular file or missing: to replace a device or a
-    link is never what is meant."""
+    """Raise ``VfiotopError`` unless ``path`` is a regular file or missing: nobody wants to replace
+    a device or a link."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:

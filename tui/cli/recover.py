@@ -28,12 +28,11 @@ from tui.swap.planning import NoSuchCard, plan_once
 from tui.swap.preflight import for_recovery
 
 NOT_NEEDED: tuple[SourceName, ...] = ("nvml", "threads", "agent")
-"""Sources that do not help to find a card which is half bound."""
+"""Sources that do not help to find a half-bound card."""
 
 
 def recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
-    """Recover the swap in the journal, or else a card that is half bound. Returns the exit
-    code."""
+    """Recover the swap in the journal, or else a half-bound card. Returns the exit code."""
     try:
         left = Journal().read()
     except JournalError as error:
@@ -76,7 +75,7 @@ def _journaled(host: Host, choice: Choice, left: Entry, arguments: argparse.Name
 
 def _half_bound(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
     """Finish or undo a guest GPU that is half bound without a journal: a bind finishes it, an
-    unbind undoes it, each as if the user had asked for it."""
+    unbind undoes it, as if the user had requested that."""
     view = assess(read_once(host, choice, skip=NOT_NEEDED), choice)
     gpu, problem = view.guest_gpu, view.problem("pci")
     if problem is not None:

@@ -1,4 +1,4 @@
-"""``vfiotop replay``: the screen on the history in a capture."""
+"""``vfiotop replay``: opens the screen on the history in a capture."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def add_commands(add: AddParser) -> None:
 
 
 def show(settings: config.Config, arguments: argparse.Namespace) -> int:
-    """Show the recording until the user leaves."""
+    """Show the recording until the user quits."""
     from tui.host.replayed import replayed  # noqa: PLC0415 - no other command needs it
 
     found = replayed(arguments.file)
-    if arguments.config is None:  # the user's own names the card and the guest of this machine
+    if arguments.config is None:  # the user's own file names the card and guest of this machine
         settings = replace(settings, guest_gpu=found.card, guest=found.guest)
     try:
         return open_screen(found.host, settings)

@@ -13,11 +13,11 @@ from tui.cli.exits import DONE, FAILED, STUCK, USAGE, fail
 from tui.host import Host, Unsettled
 
 SETTLED_S = 2.0
-"""Seconds after which the screen has started."""
+"""Seconds after which the start of the screen is over."""
 
 COLLECT = (10_000, 20, 5)
-"""Python's thresholds for collecting cycles (gc.set_threshold). A reading makes some thousand
-objects, hardly any of them in a cycle. A screen that was closed is a cycle of ten thousand, which
+"""Python's thresholds for collecting cycles (gc.set_threshold). A reading creates a few thousand
+objects, hardly any of them in a cycle. A closed screen is a cycle of ten thousand objects, which
 only a collection of all generations finds."""
 
 
@@ -27,8 +27,8 @@ def run(host: Host, settings: config.Config, _arguments: argparse.Namespace) -> 
 
 
 def open_screen(host: Host, settings: config.Config) -> int:
-    """Show the screen until the user leaves. Returns the exit code; does not return if a signal
-    ends the program."""
+    """Show the screen until the user quits. Returns the exit code; does not return if a signal ends
+    the program."""
     from tui.terminal.tty import NoTerminal, shows_utf8, standard_tty  # noqa: PLC0415
 
     try:
@@ -48,8 +48,8 @@ def open_screen(host: Host, settings: config.Config) -> int:
     from tui.terminal.ending import Ending  # noqa: PLC0415
 
     with Ending(host.close, tty, settle=lambda: _finish(DONE)) as ending:
-        # Objects made during the start stay. Searching them for cycles again and again takes a
-        # tenth of the start and a quarter of the CPU time after it.
+        # Objects created during the start stay. Searching them for cycles again and again takes a
+        # tenth of the start time and a quarter of the CPU time afterwards.
         gc.disable()
         settled = threading.Timer(SETTLED_S, _settle)
         settled.daemon = True
@@ -58,7 +58,7 @@ def open_screen(host: Host, settings: config.Config) -> int:
         readers.start_first()
         for name in ("COLUMNS", "LINES"):  # the terminal itself reports its size
             os.environ.pop(name, None)
-        # Slow to import; the readers work meanwhile.
+        # Slow to import; the readers work in the meantime.
         from tui.terminal.lean import lean_imports  # noqa: PLC0415
 
         with lean_imports():

@@ -1,4 +1,4 @@
-"""``vfiotop status``: one reading of everything, or each that differs."""
+"""``vfiotop status``: one reading of everything, or every reading that differs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _print_text(host: Host, settings: config.Config) -> None:
 
 
 def _with_uri(view: HostView, host: Host, settings: config.Config) -> HostView:
-    """The view with the configured URI if libvirt could not be reached to report its own."""
+    """The view with the configured URI if libvirt was not reachable to report its own."""
     if view.libvirt_uri is None and host.banner is None:
         return replace(view, libvirt_uri=settings.connect)
     return view

@@ -17,26 +17,26 @@ from tui.report.status_json import as_json
 from tui.session import Session
 
 FIRST_S = 5.0
-"""Seconds that the sources get before the first line. It does not wait for one that hangs."""
+"""Seconds that the sources have before the first line, which does not wait for one that hangs."""
 
 LOOK_S = 1.0
-"""Seconds between two looks at whether somebody still reads the lines."""
+"""Seconds between two checks whether anybody still reads the lines."""
 
 GATHER_S = 0.05
-"""Seconds in which readings go into one line. Sources are read at the same moment."""
+"""Seconds within which readings share one line. The sources are read at the same moment."""
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Lines:
-    """Reads what a screen would: cards too, as long as the lines are read."""
+    """Requests the readings that a screen would, including the cards, while the lines are read."""
 
     shows_cards = True
     output_delay_s = 0.0
 
 
 class Latest:
-    """The last sample of each source, so that a reader who is slow costs no memory."""
+    """The last sample of each source, so that a slow reader costs no memory."""
 
     def __init__(self) -> None:
         self._samples: dict[SourceName, Sample] = {}
@@ -44,14 +44,14 @@ class Latest:
         self._arrived = threading.Event()
 
     def put(self, sample: Sample) -> None:
-        """Replace the source's last sample. From any thread; returns at once."""
+        """Replace the source's last sample. May be called on any thread; returns at once."""
         with self._lock:
             self._samples[sample.source] = sample
         self._arrived.set()
 
     def take(self, timeout_s: float, gather_s: float = GATHER_S) -> list[Sample]:
-        """The samples since the last call, after waiting for one for ``timeout_s`` seconds at
-        most and ``gather_s`` seconds for those that come with it."""
+        """The samples since the last call. Waits at most ``timeout_s`` seconds for the first one,
+        then ``gather_s`` seconds for those that come with it."""
         if self._arrived.wait(timeout_s):
             time.sleep(gather_s)
         self._arrived.clear()
@@ -61,7 +61,7 @@ class Latest:
 
 
 def follow(host: Host, settings: config.Config) -> None:
-    """Print lines until a signal comes or nobody reads them any more."""
+    """Print lines until a signal arrives or nobody reads them any more."""
 
     def show(session: Session) -> None:
         view, read_at = session.live.view, session.live.snapshot.read_at
@@ -94,8 +94,8 @@ def show_changes(
 
 
 def _unread() -> bool:
-    """Whether the lines go nowhere: the pipe's other end is closed (poll(2), POLLERR), or they
-    could not be written."""
+    """Whether nobody reads the lines: the other end of the pipe is closed (poll(2), POLLERR), or
+    they could not be written."""
     if output.STDOUT.lost is not None:
         return True
     poll = select.poll()
@@ -105,8 +105,8 @@ def _unread() -> bool:
 
 @contextmanager
 def _interrupted() -> Iterator[None]:
-    """Raise ``KeyboardInterrupt`` for every signal that asks to end, also while a write waits for
-    a reader that has stopped. Ignored ones stay ignored (nohup(1))."""
+    """Raise ``KeyboardInterrupt`` for every terminating signal, even while a write waits for a
+    reader that has stopped. Ignored signals stay ignored (nohup(1))."""
     heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
     before = [signal.signal(number, signal.default_int_handler) for number in heard]
     try:

@@ -44,7 +44,7 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
 
 
 def run_recover(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
-    """Finish or undo what an interrupted swap has left."""
+    """Finish or undo an interrupted swap."""
     require_this_machine(host)
     from tui import state  # noqa: PLC0415
     from tui.cli import recover  # noqa: PLC0415

@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from tui.watch.remember import Remember
 
 INTERVAL_S, HISTORY_INTERVAL_S = 5.0, 1.0
-"""The least seconds between two readings of a source that is read on a timer, without and with a
-history. Events come at once."""
+"""Minimum seconds between two readings of a source that is read on a timer, without and with a
+history. Events are handled at once."""
 
 KEEP_S = 5.0
-"""Seconds that the watch gets to cancel a return. It looks once a second."""
+"""Seconds that the watch has to cancel a return. It checks for requests once a second."""
 
 POLL_S = 0.1
-"""Seconds between two readings of its record meanwhile."""
+"""Seconds between two readings of its record while waiting for that."""
 
 LAST_EVENTS_S = 5.0
-"""Seconds that the program in on_event gets for what waits when the watch ends."""
+"""Seconds that the program in on_event has for the remaining events when the watch ends."""
 
 
 def add_commands(add: AddParser) -> None:
@@ -121,8 +121,8 @@ def _watch(host: Host, settings: config.Config, arguments: argparse.Namespace) -
 def _program(
     host: Host, settings: config.Config, arguments: argparse.Namespace
 ) -> EventProgram | None:
-    """What runs the program in ``on_event``. Raises ``VfiotopError`` if it would run as root, or
-    cannot run as that user."""
+    """The object that runs the program in ``on_event``. Raises ``VfiotopError`` if the program
+    would run as root, or cannot run as the chosen user."""
     if not settings.on_event:
         return None
     from tui.watch.program import EventProgram, identity  # noqa: PLC0415
@@ -141,9 +141,8 @@ def _program(
 
 @contextmanager
 def _exports(host: Host, settings: config.Config) -> Iterator[Exporter | None]:
-    """What serves metrics within this context, if the configuration says where. Raises
-    ``ConfigError`` for a token that cannot be used; a place that is taken is no reason not to
-    watch."""
+    """Serve metrics within this context, if the configuration says where. Raises ``ConfigError``
+    for an unusable token; if the address is already in use, the watch runs without metrics."""
     at = endpoint(settings.metrics)
     if at is None:
         yield None
@@ -209,7 +208,7 @@ def _serve(
 
 
 def _history(session: Session) -> Remember:
-    """What keeps the history. Raises ``HostError``."""
+    """The object that keeps the history. Raises ``HostError``."""
     from tui.host.history.folder import DISK, IN_MEMORY, MEMORY, ON_DISK  # noqa: PLC0415
     from tui.host.history.store import Store  # noqa: PLC0415
     from tui.host.run_folder import RunFolder  # noqa: PLC0415
@@ -224,8 +223,8 @@ def _history(session: Session) -> Remember:
 
 
 class Printer:
-    """Prints each event as a line. ``journal``: for systemd's journal, which has the time and takes
-    a priority (sd-daemon(3))."""
+    """Prints each event as a line. ``journal``: for the systemd journal, which adds the time and
+    takes a priority (sd-daemon(3))."""
 
     def __init__(self, *, journal: bool) -> None:
         self._journal = journal

@@ -8,7 +8,7 @@ from tui.model import Check
 
 
 def check_lines(check: Check) -> Iterator[str]:
-    """Verdict, id and reason; below, the fix of a check that does not pass."""
+    """Verdict, id and reason, and below them the fix if the check does not pass."""
     yield f"  {check.verdict:<7}  {check.id:<23}  {check.why}"
     if check.fix and check.verdict != "pass":
         yield f"  {'':<7}  {'':<23}  → {check.fix}"

@@ -1,4 +1,4 @@
-"""The configuration as it holds now: as TOML, which can be loaded again, and as JSON."""
+"""The current configuration: as TOML, which can be loaded again, and as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDTH = 88
 
 
 def as_toml(config: Config, *, ascii_only: bool = False) -> str:
-    """Every key with what it means. A key that has its default is a comment, so that a file made
+    """Every key and its meaning. A key with its default value is commented out, so that a file made
     from this text follows the defaults of later versions."""
     lines = [
         *_comment(f"The configuration of vfiotop as it holds now, {_origin(config.file)}."),
@@ -45,7 +45,7 @@ def as_toml(config: Config, *, ascii_only: bool = False) -> str:
 
 
 def as_json(config: Config) -> dict[str, Any]:
-    """Every key with its value, its default and what it means. ``null``: not set."""
+    """Every key with its value, its default and its meaning. ``null``: not set."""
     given = dict(config.keys)
     return {
         "schema": 1,
@@ -77,7 +77,7 @@ def _settings(config: Config, table: str | None) -> dict[str, Any]:
 
 
 def default_text(setting: Setting) -> str:
-    """The default of a key as the file would have it, or what vfiotop does without one."""
+    """The default of a key as written in the file, or what vfiotop does without one."""
     return setting.unset or ("none" if setting.default == () else _toml(setting.default))
 
 
@@ -95,7 +95,7 @@ def _comment(text: str) -> Iterator[str]:
 
 
 def _toml(value: str | float | bool | tuple[str, ...], *, ascii_only: bool = False) -> str:
-    """A value as TOML in which every character prints, so that nothing escapes it once more."""
+    """A value as TOML in which every character is printable, so that nothing escapes it again."""
     if isinstance(value, tuple):
         return f"[{', '.join(_toml(each, ascii_only=ascii_only) for each in value)}]"
     if isinstance(value, bool):

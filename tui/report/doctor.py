@@ -20,8 +20,8 @@ SCHEMA = 1
 def as_json(
     groups: tuple[CheckGroup, ...], steps: Sequence[Step], taken_at: datetime
 ) -> dict[str, Any]:
-    """The checks as JSON values, each with the title of its group; and the steps to a guest that
-    has its card."""
+    """The checks as JSON values, each with the title of its group, and the steps towards a guest
+    with its card."""
     return {
         "schema": SCHEMA,
         "taken_at": taken_at.isoformat(),
@@ -41,9 +41,9 @@ def as_text(
     captured: bool = False,
     verbose: bool = False,
 ) -> str:
-    """What is to be done next, if anything is left; one block per group, each check followed by its
-    fix; and a summary. Unless it is ``verbose``, the checks of a group that need not be told one by
-    one share a line. ``captured``: the host is a captured one."""
+    """The next step, if any is left; one block per group, each check followed by its fix; and a
+    summary. Unless ``verbose``, the checks of a group that need not be listed one by one share a
+    line. ``captured``: the host is a captured one."""
     told = [_told(group, captured=captured, verbose=verbose) for group in groups]
     blocks = [
         "\n".join((group.title, *(row for same in each for row in _lines(same))))
@@ -56,7 +56,7 @@ def as_text(
 
 
 def _told(group: CheckGroup, *, captured: bool, verbose: bool) -> list[tuple[Check, ...]]:
-    """The checks in their order, those that are told together at the place of their first."""
+    """The checks in order; those that share a line are in the place of the first of them."""
     together = [] if verbose else told_together(group.checks, captured=captured)
     first = {id(same[0]): same for same in together}
     later = {id(check) for same in together for check in same[1:]}
@@ -74,7 +74,7 @@ def _lines(same: Sequence[Check]) -> Iterator[str]:
 
 
 def _ahead(steps: Sequence[Step]) -> Iterator[str]:
-    """What is to be done next, how, and what comes then."""
+    """The next step, how to do it, and what comes after it."""
     found = ahead(steps)
     if found is None:
         return

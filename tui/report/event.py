@@ -1,4 +1,4 @@
-"""An event as JSON, for the program that gets each of them."""
+"""An event as JSON, for the program that receives each event."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SCHEMA = 1
 
 
 def as_json(event: Event, host: str, dropped: int = 0) -> dict[str, Any]:
-    """The event as JSON values. ``dropped`` events before it were not told."""
+    """The event as JSON values. ``dropped`` is how many events before it were not delivered."""
     return {
         "schema": SCHEMA,
         "host": host,

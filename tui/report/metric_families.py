@@ -14,7 +14,7 @@ from prometheus_client.samples import Sample
 from tui.process.output import printable, short
 
 LABEL_LIMIT = 128
-"""Characters of a label's value. A guest may have any name."""
+"""Maximum characters of a label's value. A guest may have any name."""
 
 Labels = Mapping[str, object]
 """The labels of a series; those that are ``None`` are left out."""
@@ -38,18 +38,18 @@ _UNITS: Mapping[str, tuple[str, Callable[[float], float]]] = {
     "us": ("seconds", lambda value: round(value / 1_000_000, 6)),
     "ms": ("ratio", lambda value: round(value / 1000, 6)),  # milliseconds per second
 }
-"""The base unit for the unit at the end of a field's name, and the conversion to it."""
+"""The base unit for the unit suffix of a field's name, and the conversion to it."""
 
 
 def in_base_unit(field: str, value: float | None) -> tuple[float | None, str]:
-    """The value of a field of the model in its base unit, and that unit: empty for a number."""
+    """The value of a model field in its base unit, and that unit; empty if it has none."""
     unit, convert = _UNITS.get(field.rpartition("_")[2], ("", float))
     return (None if value is None else convert(value)), unit
 
 
 class Families:
-    """Metric families in the order in which they are first used. Of two series with the same name
-    and labels the first one counts: a scrape with both would be refused as a whole."""
+    """Metric families in the order of their first use. Of two series with the same name and labels,
+    only the first one counts: a scrape with both would be rejected entirely."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
@@ -76,7 +76,7 @@ class Families:
     def states(
         self, name: str, means: str, labels: Labels, states: Iterable[str], now: str
     ) -> None:
-        """Add a state set, of which one state holds now."""
+        """Add a state set whose current state is ``now``."""
         if family := self._family("stateset", name, means, labels):
             family.samples.extend(
                 Sample(family.name, {**_clean(labels), family.name: state}, float(state == now))
@@ -91,7 +91,7 @@ class Families:
     def _family(
         self, kind: str, name: str, means: str, labels: Labels, unit: str = ""
     ) -> Metric | None:
-        """The family for one more series; ``None`` if it has that already."""
+        """The family for another series; ``None`` if it already has that series."""
         key = (name, *(f"{label}={value}" for label, value in _clean(labels).items()))
         if key in self._seen:
             return None
@@ -101,7 +101,7 @@ class Families:
 
 
 def _clean(labels: Labels) -> dict[str, str]:
-    """The labels that have a value, in one line each and of limited length."""
+    """The labels that have a value, each on one line and of limited length."""
     return {
         name: short(printable(str(value)), LABEL_LIMIT)
         for name, value in labels.items()
@@ -110,7 +110,7 @@ def _clean(labels: Labels) -> dict[str, str]:
 
 
 class _Collected(Collector):
-    """What prometheus-client asks for its families."""
+    """The collector that prometheus-client asks for families."""
 
     def __init__(self, families: Sequence[Metric]) -> None:
         self._families = families

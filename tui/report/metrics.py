@@ -1,7 +1,7 @@
 """A view of the host as metrics, in the names, units and types of OpenMetrics.
 
-What is not known has no series: it is never 0. Units are the base units of the conventions (bytes,
-seconds, ratios of 1), as the end of each name says.
+An unknown value has no series; it is never 0. Units are the base units of the conventions (bytes,
+seconds, ratios of 1), as the suffix of each name says.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from tui.model.guests import DomainState
 from tui.report.metric_families import Families, in_base_unit
 
 GUEST_LIMIT = 256
-"""Guests with series of their own. A database of series does not forget those of guests that come
-and go by the hundred."""
+"""Maximum guests with series of their own. A time-series database never forgets those of guests
+that come and go by the hundred."""
 
 CARD_VALUES = (
     ("util_pct", "utilization", "Share of the time in which the card was busy."),
@@ -57,7 +57,7 @@ CARD_VALUES = (
     ("enc_fps", "encoder_frames_per_second", "Mean frames per second of these streams."),
     ("enc_latency_us", "encoder_latency", "Mean time that the encoder takes for a frame."),
 )  # fmt: skip
-"""The fields of ``Metrics``, each with its name after ``vfiotop_card_`` and what it is."""
+"""The fields of ``Metrics``, each with its name after ``vfiotop_card_`` and its description."""
 
 GUEST_VALUES = (
     ("cpu_pct", "cpu_utilization", "Load of all vCPUs of the guest together."),
@@ -69,7 +69,7 @@ GUEST_VALUES = (
     ("net_tx_bps", "network_sent", "What the guest sends to the network."),
     ("vcpus", "vcpus", "vCPUs of the guest."),
 )
-"""The fields of ``Domain``, as above, after ``vfiotop_guest_``."""
+"""The same for the fields of ``Domain``, after ``vfiotop_guest_``."""
 
 
 def families(
@@ -79,8 +79,8 @@ def families(
     read_at: Mapping[SourceName, datetime] | None = None,
     readings: Mapping[SourceName, int] | None = None,
 ) -> Sequence[Metric]:
-    """The metrics of a view at a time. ``read_at`` is when each source was read last, and
-    ``readings`` how often, if this process counts."""
+    """The metrics of a view as of ``at``. ``read_at`` is when each source was last read, and
+    ``readings`` how often, if this process counts them."""
     found = Families("vfiotop")
     found.info("build", "The program that measured this.", {}, {"version": __version__})
     _add_host(found, view)
@@ -111,7 +111,7 @@ def _add_memory(found: Families, memory: HostMemory) -> None:
     available = in_base_unit("available_mib", memory.available_mib)
     found.gauge("host_memory_available", "Memory that a new guest can have.", {}, *available)
     for pool in memory.pools or ():
-        if pool.node is None:  # a sum would count those of the nodes again
+        if pool.node is None:  # with those of the nodes, a sum would count each page twice
             labels = {"page_bytes": pool.size_kib * 1024}
             found.gauge("host_huge_pages", "Huge pages of the host.", labels, pool.total)
             found.gauge("host_huge_pages_free", "Huge pages that a new guest can have.", labels,
@@ -205,7 +205,7 @@ def _add_guest(found: Families, guest: Guest) -> None:
 
 
 def _add_checks(found: Families, checks: Sequence[Check]) -> None:
-    """Of checks with one id and subject, the worst counts."""
+    """Add the checks. Of those with the same id and subject, the worst counts."""
     for check in sorted(checks, key=lambda each: VERDICT_ORDER.index(each.verdict)):
         labels = {"check": check.id, "subject": check.subject}
         found.states("check_verdict", "What a check found. unknown never means pass.", labels,
@@ -241,7 +241,7 @@ def _add_watch(found: Families, watch: Watch, at: datetime) -> None:
 
 
 def _add_sources(found: Families, view: HostView, readings: Mapping[SourceName, int]) -> None:
-    """Sources that are missing for no fault have no series, as those that were not read yet."""
+    """Add the sources. One that is expected to be missing, or was not read yet, has no series."""
     down = {source for source, _ in view.problems} - set(view.expected)
     for source in sorted(down | set(readings)):
         if source not in view.expected:

@@ -15,7 +15,7 @@ SCHEMA = 1
 
 
 def as_json(plan: Plan) -> dict[str, Any]:
-    """The plan as JSON values. ``allowed`` is null if a check could not be made."""
+    """The plan as JSON values. ``allowed`` is null if a check could not run."""
     allowed = False if plan.refusals else None if plan.doubts else True
     return {
         "schema": SCHEMA,

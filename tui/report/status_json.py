@@ -38,9 +38,9 @@ def as_json(
 ) -> dict[str, Any]:
     """The view as JSON values. Unknown values are null, never 0.
 
-    ``libvirt_uri`` is used if libvirt could not be reached to report its own. ``holders`` are those
-    of all functions of the GPUs, ``None`` if they were not read. ``read_at`` is when each source
-    was read.
+    ``libvirt_uri`` is used if libvirt was not reachable to report its own. ``holders`` are those of
+    all functions of the GPUs, ``None`` if they were not read. ``read_at`` is when each source was
+    read.
     """
     return {
         "schema": SCHEMA,
@@ -84,7 +84,7 @@ def _host(view: HostView, uri: str | None) -> dict[str, Any]:
 
 
 def _memory(memory: HostMemory) -> dict[str, Any]:
-    """``free`` pages are those that nobody has reserved; null: not known."""
+    """The host's memory. ``free`` pages are those that nobody has reserved; null if not known."""
     pools = memory.pools
     return {
         "available_mib": memory.available_mib,
@@ -93,8 +93,8 @@ def _memory(memory: HostMemory) -> dict[str, Any]:
 
 
 def _kernel_log(view: HostView) -> dict[str, Any]:
-    """Whether the kernel's log can be read; null for a host that has none here, such as a captured
-    one."""
+    """Whether the kernel log can be read; null for a host without one here, such as a captured
+    host."""
     error = view.problem("kernel")
     readable = True if view.kernel_log is not None else None if error is None else False
     return {"readable": readable, "error": error}
@@ -142,8 +142,8 @@ def _nvidia(model: NvidiaModel) -> dict[str, str | None]:
 
 
 def _holders(gpu: Gpu, holders: Holders | None) -> list[dict[str, Any]] | None:
-    """The holders of a GPU, without our own NVML process; null if none was found and not every
-    process could be seen."""
+    """The holders of a GPU, without our own NVML process; null if none was found but not every
+    process was visible."""
     if holders is None:
         return None
     found = holders.of([f.address for f in (gpu.function, *gpu.companions)])
@@ -176,8 +176,8 @@ def _processes(reading: CardReading | None) -> list[dict[str, Any]] | None:
 
 
 def _swap(swap: Swap) -> dict[str, Any]:
-    """``step`` is an index into ``steps``; an ``interrupted`` swap waits for ``recover``. ``by`` is
-    who asked for it."""
+    """A swap. ``step`` is an index into ``steps``; an ``interrupted`` swap waits for ``recover``.
+    ``by`` is who requested it."""
     return {
         "id": swap.id,
         "address": swap.address,
@@ -210,8 +210,8 @@ def _viability(viability: Viability) -> dict[str, Any]:
 
 
 def _guest(guest: Guest) -> dict[str, Any]:
-    """``hostdevs`` is null if the definition could not be read. With a ``problem`` the list may be
-    incomplete."""
+    """A guest. ``hostdevs`` is null if the definition could not be read. If there is a ``problem``,
+    the list may be incomplete."""
     domain = guest.domain
     known = domain.addresses or domain.problem is None
     return {

@@ -25,7 +25,7 @@ LABEL = 11
 """Width of the first column in cells."""
 
 GUEST_LIMIT = 12
-"""Most guests to list. The view sorts the allowed and active ones first."""
+"""Maximum guests to list. The view sorts the allowed and active ones first."""
 
 TITLES: dict[Role, str] = {"guest": "Guest GPU", "host": "Host GPU", "other": "GPU"}
 
@@ -178,7 +178,7 @@ def _state(m: Metrics) -> Iterator[str]:
 
 
 def _used(used: str, limit: str, unit: str) -> str:
-    """What is used of a limit, which is left out if it is not known."""
+    """What is used of a limit; an unknown limit is left out."""
     return f"{used} {unit}" if limit == DASH else f"{used} of {limit} {unit}"
 
 
@@ -203,7 +203,7 @@ def _group(gpu: Gpu) -> Iterator[str]:
 
 
 def _addresses(addresses: tuple[str, ...]) -> str:
-    """Addresses; the second and later functions of a slot without it: ``0000:01:00.0 .1``."""
+    """Addresses; further functions of a slot omit the slot: ``0000:01:00.0 .1``."""
     words: list[str] = []
     slot = ""
     for address in addresses:
@@ -216,7 +216,7 @@ def _addresses(addresses: tuple[str, ...]) -> str:
 
 
 def _running(guest: Guest | None) -> Iterator[str]:
-    """What makes the guest stutter, and where its memory is; nothing of one that is off."""
+    """What makes the guest stutter, and where its memory is; nothing if it is off."""
     if guest is None or not guest.domain.active:
         return
     rows = [*_waits(guest), *_guest_memory(guest.domain)]

@@ -13,7 +13,7 @@ WORDS = {
     "free": "can be lent", "in use": "in use", "kept": "stays", "lent": "lent",
     "taken": "in use by a program", "away": "lent, unplugged",
 }  # fmt: skip
-"""A state in words."""
+"""Each state in words."""
 
 
 def as_json(devices: Sequence[Usb] | None) -> list[dict[str, Any]] | None:

@@ -12,7 +12,7 @@ from tui.model import CLOCK, Watch
 
 
 def words(watch: Watch) -> Iterator[str]:
-    """What it does, and the return that it has announced."""
+    """What the watch does, and the return that it has announced."""
     if not watch.running:
         yield f"{'ended' if watch.failed else 'stopped'}: nothing returns the card by itself now"
         return
