@@ -192,7 +192,7 @@ COMMANDS = (
             "Read less often and leave the guest alone while a game runs",
             PROGRAM, HOST_SCREENS),
     Command("settings", "o", "app.settings", "Settings",
-            "Theme, layout, quiet mode, and how events are told",
+            "Theme, layout, quiet mode, and how events are announced",
             PROGRAM, HOST_SCREENS, rank=6),
     Command("theme", "t", "app.theme", "Theme",
             "Dark, light, high contrast, the terminal's colours",

@@ -215,7 +215,7 @@ _RANGE = "from {} to {:.0f}".format(*INTERVAL_RANGE)
 SETTINGS = (
     Setting("guest", "The domain that may have the card, by name or UUID.", "win11", name,
             unset="the one chosen with w, else the only domain that lists the card"),
-    Setting("guest_gpu", "The PCI address of the card for it.", "01:00.0", address,
+    Setting("guest_gpu", "The PCI address of the guest's card.", "01:00.0", address,
             unset="the one chosen with w, else the one that a domain lists, else the only one "
             "that does not drive the host's display"),
     Setting("connect", "The libvirt to connect to, as a URI.", "qemu:///session", libvirt_uri),
@@ -248,7 +248,7 @@ SETTINGS = (
             "port, or unix: and the path of a socket. Empty: nowhere.", "127.0.0.1:9835", metrics,
             table="watch"),
     Setting("metrics_token_file", "A file that only root can read, with the token that a "
-            "client has to show.", "/etc/vfiotop/metrics-token", full_path,
+            "client must present.", "/etc/vfiotop/metrics-token", full_path,
             unset="no token is asked for", table="watch"),
     Setting("history", "Whether the watch keeps readings of the last 24 hours in "
             "/var/lib/vfiotop. It then reads the cards once a second, as a screen does.", True,

@@ -124,7 +124,7 @@ def test_on_event_gets_an_event_and_nothing_of_root(sandbox: Sandbox, record: Pa
     assert (signalled, secret, ended) == ("no signal", "no secret", "ended 0")
     event = json.loads(line)
     assert (event["subject"], event["by"]) == ("watch", "watch")
-    assert "screens do not see it" in event["text"]
+    assert "screens cannot show the watch" in event["text"]
 
 
 def test_nobody_but_systemd_is_told(sandbox: Sandbox) -> None:

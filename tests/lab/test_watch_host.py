@@ -67,13 +67,13 @@ def test_a_full_run(guest: SectorGuest) -> None:
         fill(folder / "filler")
         with followed_moves() as moves:
             guest.start()
-            until(lambda: said("screens do not see it") == 1)
+            until(lambda: said("screens cannot show the watch") == 1)
             ended(guest)
             until(lambda: said("not returned yet") == 1)
             assert drivers() == VFIO
             (folder / "filler").unlink()
             assert_home_once(moves)
-        assert said("screens do not see it") == 1
+        assert said("screens cannot show the watch") == 1
         assert (main_pid(UNIT), show(UNIT, "NRestarts")) == (pid, "0")
 
 

@@ -640,7 +640,7 @@ def test_an_nvml_that_cannot_be_asked_is_no_fault_of_the_card(machine: Machine) 
 
 def test_an_nvml_that_hangs_is_not_waited_for(machine: Machine) -> None:
     machine.control("* init hang")
-    assert why_not_visible(TWO, 1, machine.environment()) == "NVML has not answered within 1 s"
+    assert why_not_visible(TWO, 1, machine.environment()) == "NVML did not answer within 1 s"
 
 
 def test_the_load_of_each_process_where_the_driver_tells(machine: Machine) -> None:

@@ -97,7 +97,7 @@ def find_device(rule: UsbRule, devices: tuple[UsbDevice, ...]) -> UsbDevice:
         return meant[0]
     if meant:
         raise NoSuchDevice(
-            f"{len(meant)} devices are meant: name one by its port, "
+            f"{len(meant)} devices match: name one by its port, "
             f"{listed([each.port for each in meant], len(meant))}"
         )
     raise NoSuchDevice("no such USB device is plugged in: `vfiotop usb list` shows them")
@@ -166,7 +166,9 @@ def attach_again(host: Host, choice: Choice, again: Replugged) -> None:
     stays with the host. Raises as ``execute`` does, and ``LendingLost``.
     """
     if again.changed:
-        raise Refused("it has functions that it was not lent with: look at it, and lend it again")
+        raise Refused(
+            "it has functions that it did not have when it was lent: check it, and lend it again"
+        )
     try:
         _attach_again(host, choice, again)
     except (Refused, HostError) as error:

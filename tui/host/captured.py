@@ -95,7 +95,9 @@ class CapturedInspector:
         self._root = root
 
     def holders(self, addresses: Collection[str]) -> Holders:
-        raise HostError("a capture does not contain who holds a card: check on the host itself")
+        raise HostError(
+            "a capture does not record which processes hold a card: check on the host itself"
+        )
 
     def readiness(self, gpus: Collection[str]) -> Readiness:
         return readiness(gpus, self._root)
@@ -213,7 +215,7 @@ def _open(path: str, expects: str) -> CapturedRoot:
         raise HostError(f"{shown} is not a directory; {expects}") from error
     except BadArchive as error:
         raise HostError(
-            f"{shown} is not a directory, and no usable archive: {error}; {expects}"
+            f"{shown} is neither a directory nor a usable archive: {error}; {expects}"
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL
         raise HostError(f"{shown} cannot be read ({_reason(error)}); {expects}") from error

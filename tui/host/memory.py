@@ -48,7 +48,7 @@ class MemorySource:
         if "MemAvailable" not in fields:
             if not self._root.is_machine:
                 raise NothingToRead("the capture has no proc/meminfo")
-            raise HostError("/proc/meminfo does not tell how much memory is available")
+            raise HostError("/proc/meminfo does not say how much memory is available")
         pools = self._pools()
         page = fields.get("Hugepagesize")
         found = hooks(self._root)

@@ -189,7 +189,7 @@ def _watch() -> Source[Watch]:
 def _threads(uri: str) -> Source[GuestThreads]:
     """The guests of another machine, and of other hypervisors, have no QEMU process here."""
     if not is_local_qemu(uri):
-        return EmptySource("only guests of QEMU on this machine have threads here")
+        return EmptySource("threads can be read only for QEMU guests on this machine")
     return SelectiveLater(_threads_here)
 
 

@@ -122,7 +122,7 @@ def _recording(folder: Tree) -> Recording:
     except OSError as error:
         raise _Unusable(f"has a history that cannot be read: {error.strerror}") from error
     except TooMuch as error:
-        raise _Unusable("has a history with more in it than a watch writes") from error
+        raise _Unusable("has a history that holds more than a watch would write") from error
     if found is None:
         raise _Unusable("has no history that this version of vfiotop can read")
     return found

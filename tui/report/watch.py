@@ -14,7 +14,8 @@ from tui.model import CLOCK, Watch
 def words(watch: Watch) -> Iterator[str]:
     """What the watch does, and the return that it has announced."""
     if not watch.running:
-        yield f"{'ended' if watch.failed else 'stopped'}: nothing returns the card by itself now"
+        ended = "ended" if watch.failed else "stopped"
+        yield f"{ended}: nothing returns the card automatically now"
         return
     yield ", ".join(watch.deeds)
     pending = watch.pending

@@ -125,9 +125,7 @@ def d3cold(gpu: Gpu, readiness: Readiness) -> Check:
     allowed = setup.d3cold_allowed.get(address)
     keep = f"`echo 0 > /sys/bus/pci/devices/{address}/d3cold_allowed` before it is bound"
     if gpu.owner.kind == "guest" and state == "D3cold":
-        why = (
-            f"{gpu.owner.guest} has the card, and the card is in D3cold: it may not have come back"
-        )
+        why = f"{gpu.owner.guest} has the card, which is in D3cold: it may have failed to wake up"
         return Check(D3COLD, address, "warn", why, f"power the host off and on; then {keep}")
     if allowed is False:
         return Check(D3COLD, address, "pass", "the card may not enter D3cold")

@@ -128,7 +128,7 @@ def driver(domain: Domain, version: str | None, why_unknown: str | None = None) 
     check, name, found = "r465.guest-driver", domain.name, driver_gates.version_number(version)
     if found is None and not domain.active:
         return Check(
-            check, name, "unknown", "known once the guest runs: its agent tells the driver"
+            check, name, "unknown", "known once the guest runs: its agent reports the driver"
         )
     if found is None:
         return Check(

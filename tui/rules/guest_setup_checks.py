@@ -121,7 +121,7 @@ def _content(domain: Domain, function: PciFunction, image: RomImage) -> Iterator
             ROM, name, "warn",
             f"{of} is for {image.vendor}:{image.device}, the card is "
             f"{function.vendor}:{function.device}",
-            "use a ROM of this model",
+            "use a ROM for this model",
         )  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def uses(device: UsbDevice, reading: UsbReading, domains: Sequence[Domain]) -> I
     if "network" in kinds:
         yield _in_use(NETWORK, device, "network", "the host does not use its network interface")
     if "bluetooth" in kinds:
-        yield _in_use(BLUETOOTH, device, "bluetooth", "the host has nothing through it")
+        yield _in_use(BLUETOOTH, device, "bluetooth", "the host has no device connected through it")
     if device.unreadable:
         why = f"cannot tell {listed(device.unreadable)}"
         yield Check(USES, device.port, "unknown", why)

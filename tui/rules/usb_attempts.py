@@ -21,7 +21,7 @@ the host until it is replugged."""
 Turn = Literal["now", "flaps", "later"]
 """When a device may be attached. ``flaps`` is ``later`` for the first time."""
 
-FLAPS = f"comes and goes: not attached before it stays for {WINDOW.seconds} s"
+FLAPS = f"comes and goes: it is attached once it has stayed plugged in for {WINDOW.seconds} s"
 FLAPS_FIX = "try another cable or port"
 
 _Key = tuple[str, str]
@@ -82,7 +82,7 @@ def failure(why: str, wait_s: float | None) -> tuple[str, EventKind] | None:
     text = f"not attached again: {why}"
     if wait_s is None:
         return text, "failed"
-    return (f"{text}; tries again in {wait_s:.0f} s", "warn") if wait_s == RETRY_S[0] else None
+    return (f"{text}; trying again in {wait_s:.0f} s", "warn") if wait_s == RETRY_S[0] else None
 
 
 def _key(again: Replugged) -> _Key:

@@ -104,7 +104,7 @@ def away_devices(reading: UsbReading, guests: Guests | Unavailable) -> Iterator[
         if device is None or any(_is_meant(lending, each) for each in reading.devices):
             continue
         name = next(domain.name for domain in domains if domain.uuid == lending.uuid)
-        why = f"“{name}” gets it again at the next plug"
+        why = f"“{name}” gets it again when it is plugged in"
         yield Usb(device, "away", why, name, lending.uuid)
 
 

@@ -27,5 +27,5 @@ def changes(before: HostView, after: HostView) -> Iterator[Change]:
         yield Change("watch", "began", "note", by="host")
     elif ran and not runs and after.watch is not None:
         failed = after.watch.failed
-        text = f"{'ended' if failed else 'stopped'}: nothing returns the card by itself now"
+        text = f"{'ended' if failed else 'stopped'}: nothing returns the card automatically now"
         yield Change("watch", text, "warn" if failed else "note", by="host")

@@ -83,7 +83,7 @@ XIDS: dict[int, Xid] = {
     54: Xid("the card's power cables are not connected", "failed", CABLES),
     45: Xid("the driver cleaned up after an earlier error or a killed program", "note", None),
     63: Xid("a bad part of the card's memory is replaced at the next reset", "warn", MEMORY),
-    154: Xid("the driver changed what recovery it asks for", "note", None),
+    154: Xid("the driver changed the recovery action that it asks for", "note", None),
 }
 """By number. ``kernel_messages`` has topics of their own for 79, a card that has fallen off the
 bus, and for a 154 that asks for recovery."""

@@ -33,7 +33,7 @@ def watch_words(session: Session) -> WatchWords | None:
     if view.watch is None:
         return WatchWords("off", f"It returns the card when its guest has ended. {TURN_ON}")
     if not view.watch.running:
-        return WatchWords("ended", f"Nothing returns the card by itself now. {TURN_ON}")
+        return WatchWords("ended", f"Nothing returns the card automatically now. {TURN_ON}")
     return WatchWords(_does(view.watch), _origin(view.watch))
 
 

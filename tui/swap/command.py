@@ -71,7 +71,7 @@ def _swap(
         if last is not None and not last.ended:
             raise Unfinished(describe_unfinished(last))
         if last is not None and last.id == request.identity:
-            raise Refused("this request was executed before")
+            raise Refused("this request has already been executed")
         try:
             plan = plan_once(host, Choice(address), direction, address)
         except NoSuchCard as error:

@@ -23,7 +23,7 @@ def launch_main(words: Sequence[str]) -> int:
     try:
         request = _request(words)
         if request.by != "user":  # root's watch starts its runners itself
-            raise BadRequest("only the watch asks in its name")
+            raise BadRequest("only the watch may make requests in its own name")
         reply = launch.RunnerReply(id=launch.launch(request))
     except (Refused, HostError) as error:
         reply = launch.refusal_reply(error)

@@ -36,7 +36,7 @@ def listening(at: Endpoint) -> Iterator[socket.socket]:
         return
     path = Path(at.path)
     if os.geteuid() == 0 and not only_root_can_change(path.parent):
-        raise PermissionError(1, "others than root can change the folder of the socket")
+        raise PermissionError(1, "users other than root can change the socket's folder")
     _remove_stale(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
         os.fchmod(opened.fileno(), SOCKET_MODE)  # what bind gives the file, less the umask
@@ -56,7 +56,7 @@ def _remove_stale(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise FileExistsError(17, "there is a file that is no socket")
+        raise FileExistsError(17, "a file that is not a socket is in the way")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as tried:
         tried.setblocking(False)
         try:
@@ -66,7 +66,7 @@ def _remove_stale(path: Path) -> None:
             return
         except BlockingIOError:
             pass
-    raise FileExistsError(98, "another program listens there")
+    raise FileExistsError(98, "another program is already listening there")
 
 
 def token(path: str | None) -> str | None:

@@ -219,7 +219,7 @@ def settle(memory: WatchMemory, outcome: Outcome, now_s: float) -> Decision:
         return Decision(replace(memory, pending=None, acting=False), (news,))
     wait_s = RETRY_S[pending.tries]
     again = replace(pending, tries=pending.tries + 1, due_s=now_s + wait_s, reason=outcome.reason)
-    text = f"not returned yet: {outcome.reason}; tries again in {wait_s:.0f} s"
+    text = f"not returned yet: {outcome.reason}; trying again in {wait_s:.0f} s"
     said = () if outcome.reason == pending.reason else (News(pending.address, text, "warn"),)
     return Decision(replace(memory, pending=again, acting=False), said)
 

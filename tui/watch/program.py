@@ -138,7 +138,7 @@ class EventProgram:
     def _try(self, line: bytes) -> str | None:
         """Run the program; returns how it failed, ``None`` if it did not."""
         if self._killed is not None and self._killed.poll() is None:
-            return "was killed and is not gone yet"
+            return "was killed but has not exited yet"
         scope = self._scope()
         failed, begun = self._run_in(scope, line)
         if scope and not begun:  # systemd makes no scopes while the host shuts down

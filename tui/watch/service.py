@@ -282,4 +282,4 @@ class Service:
         """Write the record. A full /run is reported once, and is no reason to stop."""
         problem = self._recorder.write(self._memory, stays_awake=self._stays_awake)
         if problem is not None:
-            self._note([News("watch", f"screens do not see it: {problem}", "warn")])
+            self._note([News("watch", f"screens cannot show the watch: {problem}", "warn")])

@@ -62,7 +62,7 @@ def test_a_lent_device_that_is_unplugged_is_listed(capfd: pytest.CaptureFixture[
     assert command.run(bench.host(), Config(), words) == DONE
     (line,) = capfd.readouterr().out.splitlines()
     assert line == (
-        "1-0.7  045e:02ea  045e:02ea  lent, unplugged  “win11” gets it again at the next plug"
+        "1-0.7  045e:02ea  045e:02ea  lent, unplugged  “win11” gets it again when it is plugged in"
     )
     assert run(bench, "return", "1-0.7") == DONE
 

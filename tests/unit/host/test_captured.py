@@ -123,7 +123,7 @@ def _loop(place: Path) -> None:
     ("make", "says"),
     [
         (_missing, "there is no"),
-        (_file, "it is no tar archive"),
+        (_file, "it is not a tar archive"),
         (_empty, "has no sys/bus/pci/devices"),
         (_loop, r"there is no|cannot be read \("),
     ],

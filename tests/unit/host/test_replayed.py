@@ -167,7 +167,7 @@ def test_other_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("a bug report")
     (tmp_path / "00000001.history").write_bytes(b"noise")
     for place, why in (
-        (tmp_path / "missing", "there is no "), (tmp_path / "text", "no usable archive"),
+        (tmp_path / "missing", "there is no "), (tmp_path / "text", "nor a usable archive"),
         (tmp_path, "has no history that this version"), ("a\0b", "cannot be read"),
         ("/dev/null", "is not a directory"),
     ):  # fmt: skip

@@ -521,7 +521,7 @@ def test_a_host_without_a_watch_has_none_in_json_and_no_row() -> None:
         (Watch(True, True, WatchPolicy(at_boot="bind")), "binds at boot"),
         (Watch(True, True, WatchPolicy()), "tells only"),
         (Watch(True, False, UNBINDS), "tells only"),
-        (Watch(False, True, UNBINDS), "ended: nothing returns the card by itself now"),
+        (Watch(False, True, UNBINDS), "ended: nothing returns the card automatically now"),
     ],
 )
 def test_the_text_says_what_the_watch_does(watch: Watch, told: str) -> None:

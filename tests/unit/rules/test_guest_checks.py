@@ -41,7 +41,7 @@ def test_the_driver_of_a_guest_that_is_off_is_unknown_and_asks_for_nothing() -> 
     off = replace(WIN11, state="shut off")
     check = guest_checks.driver(off, None, "no guest is there to be asked")
     assert (check.verdict, check.fix) == ("unknown", None)
-    assert check.why == "known once the guest runs: its agent tells the driver"
+    assert check.why == "known once the guest runs: its agent reports the driver"
 
 
 def test_an_address_as_libvirt_writes_it() -> None:

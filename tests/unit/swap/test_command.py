@@ -239,7 +239,7 @@ def test_a_request_is_carried_out_once(bench: Bench) -> None:
     bench.machine.done.clear()
     bench.heard.clear()
     bench.machine.drivers.update(HOME)
-    refused(bench, request, "executed before")
+    refused(bench, request, "already been executed")
 
 
 def test_before_a_swap_that_was_interrupted_nothing_else_is_begun(bench: Bench) -> None:

@@ -285,7 +285,7 @@ def test_a_refusal_is_told_once_and_tried_again_a_few_times() -> None:
         assert watch.look(OFF, 1.0).due
         told.append(texts(watch.outcome(Outcome(False, "QEMU has it open"))))
     assert told == [
-        ["not returned yet: QEMU has it open; tries again in 10 s"],
+        ["not returned yet: QEMU has it open; trying again in 10 s"],
         [], [], [],
         ["stays on vfio-pci: QEMU has it open"],
     ]  # fmt: skip
@@ -299,7 +299,7 @@ def test_another_reason_is_told_too() -> None:
     watch.outcome(Outcome(False, "QEMU has it open"))
     watch.look(OFF, RETRY_S[0])
     assert texts(watch.outcome(Outcome(False, "libvirt does not answer"))) == [
-        "not returned yet: libvirt does not answer; tries again in 30 s"
+        "not returned yet: libvirt does not answer; trying again in 30 s"
     ]
 
 

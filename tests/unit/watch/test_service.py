@@ -278,7 +278,7 @@ class FullFolder(RecordFile):
 def test_a_full_run_is_told_once_and_the_watch_goes_on(rig: Rig, tmp_path: Path) -> None:
     rig.record = FullFolder(tmp_path / "full", owner=os.geteuid())
     with rig.watching():
-        rig.outlet.next("screens do not see it")
+        rig.outlet.next("screens cannot show the watch")
         rig.guest_runs_and_ends()
         rig.later(30.0)
         rig.begins()
@@ -373,7 +373,7 @@ def test_what_keeps_a_device_from_being_attached_is_told_and_tried_again(rig: Ri
     rig.control.problem = "libvirt refuses it"
     with rig.watching():
         replug(rig)
-        event = rig.outlet.next("Pad not attached again: libvirt refuses it; tries again in 5 s")
+        event = rig.outlet.next("Pad not attached again: libvirt refuses it; trying again in 5 s")
         assert event.kind == "warn"
         rig.control.problem = None
         rig.later(TRY_AGAIN_S[0] - 1)
@@ -387,8 +387,8 @@ def test_one_that_came_back_as_something_else_is_for_the_user(rig: Rig) -> None:
         replug(rig)
         rig.outlet.next("Pad attached again")
         rig.usb.put(UsbReading((replace(PAD, number=9, functions=("0301",)),)))
-        event = rig.outlet.next("Pad not attached again: it has functions that it was not lent")
-        assert event.kind == "failed" and "tries again" not in event.text
+        event = rig.outlet.next("Pad not attached again: it has functions that it did not have")
+        assert event.kind == "failed" and "trying again" not in event.text
 
 
 def taken(rig: Rig, reading: UsbReading) -> bool:
@@ -404,7 +404,10 @@ def test_a_device_that_flaps_is_told_once(rig: Rig) -> None:
             rig.until(partial(taken, rig, plugged))
         event = rig.outlet.next("comes and goes")
         assert (event.subject, event.kind) == ("1-3", "warn")
-        assert event.text == "Pad comes and goes: not attached before it stays for 60 s"
+        assert (
+            event.text
+            == "Pad comes and goes: it is attached once it has stayed plugged in for 60 s"
+        )
         rig.look()
         assert not [event for event in rig.outlet.waiting() if "comes and goes" in event.text]
         waiting = [rig.control.lent.get().number for _ in range(rig.control.lent.qsize())]

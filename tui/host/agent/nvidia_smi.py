@@ -111,7 +111,7 @@ def has_rows(output: str) -> bool:
     return any(_is_row(line) for line in output.splitlines())
 
 
-CUT_SHORT = "a card's row is cut short"
+CUT_SHORT = "a card's row is truncated"
 
 FIELDS_NAMED = 3
 """Fields that a remark names; more are only counted."""

@@ -156,7 +156,7 @@ def _members(plain: bytes) -> Iterator[tarfile.TarInfo]:
         raise
     except (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError, OSError,
             IndexError, KeyError) as error:  # fmt: skip
-        raise BadArchive("it is no tar archive, or it is damaged") from error
+        raise BadArchive("it is not a tar archive, or it is damaged") from error
     if not number:
         raise BadArchive("it is empty")
 
@@ -179,25 +179,25 @@ def _path(name: str) -> str:
     """Return a member's path, empty for the top. Raises ``BadArchive``."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts:
-        raise BadArchive(f"{clean(name)} leads out of it")
+        raise BadArchive(f"{clean(name)} leads outside the archive")
     if len(name) > NAME_LIMIT or len(parts) > DEPTH_LIMIT:
         raise BadArchive(f"the name {clean(name, 60)} is too long")
     if not _is_plain(name):
-        raise BadArchive(f"the name {clean(name)} has characters that do not print")
+        raise BadArchive(f"the name {clean(name)} has non-printable characters")
     return "/".join(parts)
 
 
 def _check_link(path: str, target: str) -> None:
     """Raise ``BadArchive`` if a link could lead out, or its target is not a path."""
     if not target or len(target) > NAME_LIMIT or not _is_plain(target):
-        raise BadArchive(f"{clean(path)} is a link to something that is no path")
+        raise BadArchive(f"{clean(path)} is a link whose target is not a path")
     depth = path.count("/")
     for part in target.split("/"):
         depth += -1 if part == ".." else part not in ("", ".")
         if depth < 0:
             break
     if depth < 0 or target.startswith("/"):
-        raise BadArchive(f"the link {clean(path)} leads out of it")
+        raise BadArchive(f"the link {clean(path)} leads outside the archive")
 
 
 def _is_plain(text: str) -> bool:

@@ -36,7 +36,7 @@ LIBVIRT_S = 8.0
 HISTORY_S = 20.0
 """Seconds for the history to be read."""
 
-_SILENT = "libvirt, at another place than usual, does not answer"
+_SILENT = "libvirt, at a non-default URI, does not answer"
 
 JOURNAL = str(journal.JOURNAL).lstrip("/")
 """The journal's path in the archive."""

@@ -65,7 +65,7 @@ def record(
     try:
         within(timeout + GRACE_S, lambda: _read(recorder, source))
     except TimeoutError:
-        recorder.unread["/"] = f"no answer within {timeout:.0f} s: the capture is not complete"
+        recorder.unread["/"] = f"no answer within {timeout:.0f} s: the capture is incomplete"
     return HostFiles(dict(recorder.nodes), dict(recorder.unread), dict(recorder.asked))
 
 

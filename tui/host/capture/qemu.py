@@ -122,7 +122,7 @@ def _written_anew(parsed: HostArguments, stand_ins: StandIns) -> list[str]:
 _DOUBTS = {
     "names a host device by an address that cannot be read": ["-device", "vfio-pci,host=x"],
     _UNREADABLE: ["-device", f"vfio-pci,sysfsdev={_UNREADABLE_PATH}"],
-    "names a host device by a path that is no PCI address": ["-device", "vfio-pci,sysfsdev=x"],
+    "names a host device by a path that is not a PCI address": ["-device", "vfio-pci,sysfsdev=x"],
     "has an option that cannot be read": ["-device", "{x"],
     "has QEMU read a file (-readconfig)": ["-readconfig", "x"],
     "has a VFIO device of an unknown kind": ["-device", "x-vfio"],

@@ -143,7 +143,7 @@ class RecordingTree:
     def _resolve(self, name: str, *, follow: bool = True) -> str:
         """Return the path of what ``name`` leads to, without links, and keep those on the way."""
         if self._clock() > self._deadline:
-            raise OSError(errno.ETIME, "no time was left for it", name)
+            raise OSError(errno.ETIME, "time ran out before it was read", name)
         ahead, at, links = name.split("/")[::-1], list[str](), 0
         while ahead:
             part = ahead.pop()

@@ -122,7 +122,7 @@ def redacted(recording: HostFiles, stand_ins: StandIns) -> HostFiles:
     for path, node in recording.nodes.items():
         shown = path_of(path, stand_ins)
         if not is_storable(shown):
-            stand_ins.remove("names that do not print")
+            stand_ins.remove("names with non-printable characters")
         elif isinstance(node, bytes):
             found = changed[path] if path in changed else _by_rule(recording, path, node, stand_ins)
             if isinstance(found, str):
@@ -151,7 +151,7 @@ def _by_rule(recording: HostFiles, path: str, data: bytes, stand_ins: StandIns) 
                     return rule(data, stand_ins)
                 except Exception as error:  # a bug here must not leak data or end the capture
                     return f"it cannot be redacted: {type(error).__name__}"
-    return "not known what it may tell"
+    return "it may contain something private"
 
 
 def _tables(recording: HostFiles, stand_ins: StandIns) -> dict[str, bytes]:

@@ -38,7 +38,7 @@ class TooMuch(HostError):
     """A history holds more than a watch writes."""
 
     def __init__(self) -> None:
-        super().__init__("it has more in it than a watch writes")
+        super().__init__("it holds more than a watch would write")
 
 
 class Recording(NamedTuple):

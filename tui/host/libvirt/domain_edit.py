@@ -290,7 +290,7 @@ def _hostdev_xml(address: str, indent: bytes) -> bytes:
 def _address_attributes(address: str) -> dict[str, str]:
     found = _ADDRESS.fullmatch(address)
     if found is None:
-        raise DefinitionError("what it is to get is not the address of a PCI function")
+        raise DefinitionError("the new address is not that of a PCI function")
     keys = ("domain", "bus", "slot", "function")
     return {key: f"0x{part}" for key, part in zip(keys, found.groups(), strict=True)}
 

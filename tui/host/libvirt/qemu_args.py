@@ -78,7 +78,7 @@ class HostArguments(Struct):
         elif _UUID.fullmatch(last):
             self.mdevs.append((last, above if is_address(above) else None))
         else:
-            self.add_doubt("names a host device by a path that is no PCI address")
+            self.add_doubt("names a host device by a path that is not a PCI address")
 
 
 def host_address(text: str) -> str | None:

@@ -34,7 +34,7 @@ def why_not_visible(
     while True:
         status = _run(command, max(0.0, deadline - time.monotonic()), dict(environment or {}))
         if status is None:
-            return f"NVML has not answered within {seconds:.0f} s"
+            return f"NVML did not answer within {seconds:.0f} s"
         if status != NOT_VISIBLE:
             return None
         if time.monotonic() + RETRY_PAUSE_S > deadline:

@@ -44,7 +44,7 @@ BACKOFF = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 UNWATCHED_S = 15.0
 """Seconds for which the cards are held although nobody is watching: starting NVML costs more."""
 
-RELEASED = "NVML is released while a card moves, and is read again after that"
+RELEASED = "NVML is released while a card moves, and is read again afterwards"
 
 
 class NvmlSource:

@@ -36,7 +36,7 @@ def device_uses(addresses: Iterable[str], root: Tree = MACHINE) -> DeviceUses:
     disks, interfaces = Disks(root), Interfaces(root)
     unique = list(dict.fromkeys(addresses))
     uses = [_use(root, address, disks, interfaces) for address in unique[:FUNCTIONS_LIMIT]]
-    uses += [DeviceUse(address, unreadable=("too many functions at a time",))
+    uses += [DeviceUse(address, unreadable=("too many functions at once",))
              for address in unique[FUNCTIONS_LIMIT:]]  # fmt: skip
     return DeviceUses(tuple(uses), has_own_keyboard(root))
 

@@ -103,8 +103,8 @@ HOSTILE = {
     "an absolute link": ([link("sys/a", "/etc/passwd")], "leads out"),
     "a link that leads out": ([link("sys/a", "../../etc/passwd")], "leads out"),
     "a link that leads out and back": ([link("a", "../host/b")], "leads out"),
-    "a link to nothing": ([link("a", "")], "no path"),
-    "a link with an escape": ([link("a", "b\x1b[2J")], "no path"),
+    "a link to nothing": ([link("a", "")], "not a path"),
+    "a link with an escape": ([link("a", "b\x1b[2J")], "not a path"),
     "a hard link": ([file("a"), ("b", tarfile.LNKTYPE, "a", 0)], "neither a folder"),
     "a device": ([("a", tarfile.CHRTYPE, "", 0)], "neither a folder"),
     "a disk": ([("a", tarfile.BLKTYPE, "", 0)], "neither a folder"),
@@ -117,10 +117,10 @@ HOSTILE = {
     "a file in a file": ([file("a"), file("a/b")], "both a folder"),
     "a file in a link": ([link("a", "b"), file("a/c"), ("b", tarfile.DIRTYPE, "", 0)],
                          "both a folder"),
-    "an escape in a name": ([file("a\x1b[2Jb")], "do not print"),
-    "a newline in a name": ([file("a\nb")], "do not print"),
-    "a bidi override in a name": ([file("a\u202eb")], "do not print"),
-    "a name that is no text": ([file("a\udcffb")], "do not print"),
+    "an escape in a name": ([file("a\x1b[2Jb")], "non-printable"),
+    "a newline in a name": ([file("a\nb")], "non-printable"),
+    "a bidi override in a name": ([file("a\u202eb")], "non-printable"),
+    "a name that is no text": ([file("a\udcffb")], "non-printable"),
     "a long name": ([file("a" * 2000)], "too long"),
     "a deep name": ([file("/".join("a" * 100))], "too long"),
 }  # fmt: skip
@@ -267,7 +267,7 @@ def test_nothing_is_unpacked(tmp_path: Path) -> None:
 def test_a_hostile_archive_is_refused_in_a_sentence(tmp_path: Path, name: str) -> None:
     place = tmp_path / "host.tar.gz"
     place.write_bytes(packed(*HOSTILE[name][0]))
-    with pytest.raises(HostError, match="no usable archive: ") as caught:
+    with pytest.raises(HostError, match="nor a usable archive: ") as caught:
         captured_host(str(place))
     assert str(caught.value).isprintable()
 

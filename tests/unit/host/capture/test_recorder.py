@@ -139,9 +139,9 @@ def test_time_that_is_over_ends_the_reading(tmp_path: Path) -> None:
         Confined(str(tower(tmp_path / "host"))), deadline=5, clock=lambda: next(ticks)
     )
     host = host_in(recorder, "capture")
-    with pytest.raises(Exception, match="no time was left"):
+    with pytest.raises(Exception, match="time ran out"):
         host.pci.read()
-    assert set(recorder.unread.values()) == {"no time was left for it"}
+    assert set(recorder.unread.values()) == {"time ran out before it was read"}
 
 
 def test_a_full_capture_takes_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,7 +142,7 @@ def test_a_file_without_a_rule_is_left_out_and_told(tmp_path: Path) -> None:
     nodes = {**found.nodes, "etc/new": b"annegret"}
     told = redacted(type(found)(nodes), StandIns())
     assert "etc/new" not in told.nodes
-    assert told.unread["etc/new"] == "not known what it may tell"
+    assert told.unread["etc/new"] == "it may contain something private"
 
 
 # --- the same thing gets the same stand-in --------------------------------------------
@@ -344,7 +344,7 @@ def test_the_journal_of_this_boot_is_in_it(tmp_path: Path, monkeypatch: pytest.M
     assert isinstance(kept, bytes)
     assert parse(kept).message == "192.0.2.1 user-1"
     assert boot.encode() not in kept
-    assert made.unread["domains"] == "libvirt, at another place than usual, does not answer"
+    assert made.unread["domains"] == "libvirt, at a non-default URI, does not answer"
 
 
 def _no_libvirt(uri: str) -> NoReturn:
