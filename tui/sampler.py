@@ -218,6 +218,8 @@ class Readers:
         self._early: list[Sample] = []
         self._receiver: Deliver | None = None
         self._started: set[SourceName] = set()
+        self.started = threading.Event()
+        """Set when all sources are being read."""
         self.by_name = {s.name: s for s in samplers(host, self._deliver, interval)}
 
     def start_first(self) -> None:
@@ -234,6 +236,7 @@ class Readers:
             else:
                 self._started.add(name)
                 sampler.start()
+        self.started.set()
 
     def connect(
         self, receiver: Deliver, *, early: Callable[[Sample], object] | None = None

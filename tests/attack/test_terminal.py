@@ -9,6 +9,7 @@ import re
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
@@ -92,6 +93,14 @@ def test_ctrl_c_ends_the_program_at_any_moment_of_its_start(moment: str) -> None
         assert ended == -signal.SIGINT or (ended == 0 and moment.endswith("on_unmount"))
         assert given_back(terminal, before)
         assert "Traceback" not in terminal.output().decode()
+
+
+def test_it_opens_on_a_slow_machine() -> None:
+    """However long its imports take, no two threads import Textual at the same time."""
+    with opened((sys.executable, "-m", "tests.attack.slow")) as terminal:
+        ready(terminal)
+        terminal.press("q")
+        assert terminal.end() == 0
 
 
 def test_a_signal_ends_a_program_whose_event_loop_hangs() -> None:

@@ -7,13 +7,14 @@ import gc
 import locale
 import os
 import threading
+import time
 
 from tui import config
 from tui.cli.exits import DONE, FAILED, STUCK, USAGE, fail
 from tui.host import Host, Unsettled
 
 SETTLED_S = 2.0
-"""Seconds after which the start of the screen is over."""
+"""Seconds from the first frame until the start of the screen is over."""
 
 COLLECT = (10_000, 20, 5)
 """Python's thresholds for collecting cycles (gc.set_threshold). A reading creates a few thousand
@@ -51,10 +52,8 @@ def open_screen(host: Host, settings: config.Config) -> int:
         # Objects created during the start stay. Searching them for cycles again and again takes a
         # tenth of the start time and a quarter of the CPU time afterwards.
         gc.disable()
-        settled = threading.Timer(SETTLED_S, _settle)
-        settled.daemon = True
-        settled.start()
         readers = Readers(host, settings.interval)
+        threading.Thread(target=_settle, args=(readers.started,), daemon=True).start()
         readers.start_first()
         for name in ("COLUMNS", "LINES"):  # the terminal itself reports its size
             os.environ.pop(name, None)
@@ -85,8 +84,12 @@ def _finish(code: int) -> int:
     return STUCK if isinstance(failed, Unsettled) else FAILED if failed else code
 
 
-def _settle() -> None:
-    """Do what can wait until the first frames are drawn."""
+def _settle(first_frame: threading.Event) -> None:
+    """Do what can wait until the first frames are drawn. Not sooner, however slow the machine is:
+    of two threads that import Textual at the same time, one may get a module that is half loaded,
+    because Textual's modules import each other."""
+    first_frame.wait()
+    time.sleep(SETTLED_S)
     from tui.screens import preload  # noqa: PLC0415
 
     preload()

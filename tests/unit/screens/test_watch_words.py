@@ -21,7 +21,8 @@ NONE = Unavailable("no watch has run since boot", expected=True)
     [
         (NONE, "off", f"It returns the card when its guest has ended. {TURN_ON}"),
         (Unavailable("the record is damaged"), "unknown", "The record is damaged."),
-        (Watch(False, True, BOTH), "ended", f"Nothing returns the card automatically now. {TURN_ON}"),
+        (Watch(False, True, BOTH), "ended",
+         f"Nothing returns the card automatically now. {TURN_ON}"),
         (Watch(True, True, BOTH, "/etc/vfiotop.toml"),
          "unbinds 90 s after the guest has ended, binds at boot",
          "Set by [watch] in /etc/vfiotop.toml."),
