@@ -16,7 +16,7 @@ from tui.app import VfiotopApp
 from tui.config import Config
 from tui.host import HostError
 from tui.keymap import checked
-from tui.model import Watch
+from tui.model import Swap, Watch
 from tui.model.watch import PendingReturn, WatchPolicy
 from tui.session import Session
 from widgets.group_panel import GroupPanel
@@ -24,6 +24,7 @@ from widgets.return_line import ReturnLine
 
 GUEST_GPU = "0000:01:00.0"
 RETURN = PendingReturn("a" * 32, GUEST_GPU, "win11", NOON + timedelta(seconds=27))
+SWAP = Swap("1", "unbind", GUEST_GPU, (GUEST_GPU,), "running", ("a",), 0, NOON, NOON, by="watch")
 WATCH = Watch(True, True, WatchPolicy(after_stop="unbind"), pending=RETURN)
 
 SCREENS = {
@@ -88,6 +89,19 @@ async def test_it_counts_down_by_itself_and_takes_a_row_only_while_it_is_to_come
         await until(pilot, lambda: "returns" not in row(rig))
         assert rig.app.screen.query_one("#body").size.height == body + 1
         assert not rig.app.screen.query_one(ReturnLine).display
+
+
+async def test_it_is_not_announced_any_more_once_the_swap_has_begun() -> None:
+    """Then the key would come too late."""
+    rig = returning()
+    async with rig.running() as pilot:
+        await shown(rig, pilot)
+        rig.swap.put(SWAP)
+        await until(pilot, lambda: "returns" not in row(rig))
+        await pilot.press("k")
+        rig.swap.put(replace(SWAP, state="undone", message="busy"))
+        await shown(rig, pilot)
+        assert rig.keeper.kept == []
 
 
 async def test_root_cancels_it_with_a_key_or_a_click() -> None:
