@@ -284,8 +284,7 @@ class Session:
     def pending_return(self) -> PendingReturn | None:
         """The return of a card that the watch has announced, until the swap begins."""
         watch, swap = self.live.view.watch, self.live.view.swap
-        moving = swap is not None and swap.under_way
-        return watch.pending if watch is not None and not moving else None
+        return None if watch is None or (swap is not None and swap.under_way) else watch.pending
 
     def guest_action(self, key: str) -> GuestAction:
         """What one of ``GUEST_KEYS`` does to the guest in its present state."""

@@ -47,9 +47,10 @@ def to_copy(text: str) -> str:
 
 
 def is_field(widget: object) -> bool:
-    """Whether a widget is a text field. Textual's ``Input`` is imported with the first one."""
-    module = sys.modules.get("textual.widgets._input")
-    return module is not None and isinstance(widget, module.Input)
+    """Whether a widget is a text field. Textual's ``Input`` is imported with the first one, and its
+    module is still without it while another thread imports it."""
+    field = getattr(sys.modules.get("textual.widgets._input"), "Input", None)
+    return field is not None and isinstance(widget, field)
 
 
 class TerminalScreen(FramedScreen):

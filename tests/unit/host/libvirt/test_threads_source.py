@@ -215,7 +215,7 @@ def test_what_a_thread_does(name: bytes, kind: tuple[ThreadKind, int | None] | N
 def test_only_guests_of_qemu_on_this_machine_have_threads_here(uri: str) -> None:
     host = real_host(uri)
     host.set_demand(Demand(threads_of=ONE))
-    with pytest.raises(NothingToRead, match="only guests of QEMU on this machine"):
+    with pytest.raises(NothingToRead, match="only for QEMU guests on this machine"):
         host.threads.read()
 
 
