@@ -7,6 +7,7 @@ import math
 import os
 import pwd
 import queue
+import select
 import signal
 import subprocess
 import sys
@@ -43,6 +44,9 @@ WAITING_LIMIT = 64
 TASKS_LIMIT = 256
 """Processes and threads of one program and all that it starts."""
 
+SCOPE_S = 10.0
+"""Seconds that systemd gets to make the program's scope."""
+
 LEFT_S = 2.0
 """Seconds after the limit at which systemd ends what the program has left behind."""
 
@@ -70,6 +74,10 @@ def identity(name: str) -> Identity:
         raise VfiotopError("on_event does not run as root: name another user with --event-user")
     groups = tuple(os.getgrouplist(found.pw_name, found.pw_gid))
     return Identity(found.pw_uid, found.pw_gid, groups, found.pw_name, found.pw_dir)
+
+
+class NoScope(Exception):
+    """systemd-run has ended without making a scope."""
 
 
 class EventProgram:
@@ -116,7 +124,7 @@ class EventProgram:
         end: afterwards nothing would limit its time."""
         self._ends_s = time.monotonic() + timeout_s
         self._wake.put(False)
-        self._thread.join(timeout_s + self._limit_s + KILLED_S)
+        self._thread.join(timeout_s + SCOPE_S + self._limit_s + KILLED_S)
 
     def _run(self) -> None:
         more = True
@@ -140,37 +148,58 @@ class EventProgram:
         if self._killed is not None and self._killed.poll() is None:
             return "was killed but has not exited yet"
         scope = self._scope()
-        failed, begun = self._run_in(scope, line)
-        if scope and not begun:  # systemd makes no scopes while the host shuts down
-            failed, _ = self._run_in((), line)
-        return failed
+        try:
+            return self._run_in(scope, line)
+        except NoScope:  # systemd makes none while the host shuts down
+            return self._run_in((), line)
 
-    def _run_in(self, scope: Sequence[str], line: bytes) -> tuple[str | None, bool]:
-        """Run the program in a scope; returns how it failed, and whether ``scope`` did its part."""
+    def _run_in(self, scope: Sequence[str], line: bytes) -> str | None:
+        """Run the program in a scope; returns how it failed, ``None`` if it did not. Raises
+        ``NoScope``."""
         try:
             child, errors, begun = self._start(scope)
         except (OSError, subprocess.SubprocessError) as error:
-            return f"could not be started ({error})", False
+            return f"could not be started ({error})"
         with errors, begun:
-            failed = self._end_of(child, errors, line)
-            return failed, bool(begun.read(1))
+            if scope and not self._has_begun(child, begun):
+                return f"was not started: systemd made no scope for it within {SCOPE_S:.0f} s"
+            return self._end_of(child, errors, line)
+
+    def _has_begun(self, child: subprocess.Popen[bytes], begun: io.FileIO) -> bool:
+        """Wait until systemd-run has become ``as_user.py``; kill it if that takes too long. The
+        program must not run without its limits then: its own load may be the reason. Raises
+        ``NoScope`` if systemd-run has ended instead."""
+        select.select([begun], [], [], SCOPE_S)
+        answer = begun.read(1)
+        if answer:
+            return True
+        assert child.stdin is not None
+        child.stdin.close()
+        self._kill(child)
+        if answer is None:
+            return False
+        raise NoScope
 
     def _end_of(self, child: subprocess.Popen[bytes], errors: io.FileIO, line: bytes) -> str | None:
         """Hand over the event and wait for the program's end; returns how it failed."""
         try:
             child.communicate(line, self._limit_s)
         except subprocess.TimeoutExpired:
-            # Not waited for yet, so that its process group cannot be another's.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
-            self._killed = child
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(KILLED_S)
+            self._kill(child)
             return f"did not end within {self._limit_s:.0f} s"
         if child.returncode == 0:
             return None
         said = clean((errors.read(SAID_LIMIT) or b"").decode(errors="replace"), SAID_LIMIT)
         return f"ended with exit status {child.returncode}" + (f": {said}" if said else "")
+
+    def _kill(self, child: subprocess.Popen[bytes]) -> None:
+        """Kill the program with all that is in its process group."""
+        # Not waited for yet, so that its process group cannot be another's.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        self._killed = child
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(KILLED_S)
 
     def _start(self, scope: Sequence[str]) -> tuple[subprocess.Popen[bytes], io.FileIO, io.FileIO]:
         """Start the program; returns it, what it writes to standard error, and what

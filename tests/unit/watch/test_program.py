@@ -395,6 +395,32 @@ def test_without_a_scope_to_be_had_it_runs_all_the_same(
 
 
 @as_root
+def test_the_time_for_its_scope_is_not_its_own(monkeypatch: pytest.MonkeyPatch, log: Path) -> None:
+    """A busy systemd must not use up the program's time, nor take its scope away from it."""
+    in_scope(monkeypatch, "/bin/sh", "-c", 'sleep 1; IN=scope; export IN; exec "$@"', "sh")
+    complaints: list[str] = []
+    made = EventProgram(
+        ["/bin/sh", "-c", 'echo "$IN" >>"$1"', "sh", str(log)], PLAYER, "tower",
+        complaints.append, limit_s=0.9,
+    )  # fmt: skip
+    made.tell(ENDED)
+    made.close(PATIENCE)
+    assert (complaints, log.read_text()) == ([], "scope\n")
+
+
+@as_root
+def test_it_does_not_run_outside_a_scope_that_comes_too_late(
+    monkeypatch: pytest.MonkeyPatch, log: Path
+) -> None:
+    """Its own load may be what keeps systemd busy."""
+    monkeypatch.setattr(program, "SCOPE_S", 0.3)
+    in_scope(monkeypatch, "/bin/sh", "-c", "exec sleep 600", "sh")
+    (complaint,) = run('cat >>"$1"', ENDED, user=PLAYER, words=[str(log)])
+    assert complaint == "on_event: /bin/sh was not started: systemd made no scope for it within 0 s"
+    assert log.read_text() == ""
+
+
+@as_root
 def test_one_that_fails_in_its_scope_is_not_run_again(
     monkeypatch: pytest.MonkeyPatch, log: Path
 ) -> None:
