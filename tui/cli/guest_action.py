@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -30,6 +29,9 @@ from tui.process.output import say
 from tui.report.plan import as_text, head
 from tui.rules.roles import Choice
 from tui.swap.consent import consent_key, consent_to, require_consent
+
+LOOK_S = 0.2
+"""Seconds between two looks for a signal that came just before a wait."""
 
 _DONE: dict[GuestAction, str] = {
     "start": "running", "force-off": "shut off", "reboot": "rebooting", "pause": "paused",
@@ -103,36 +105,42 @@ def run_to_end(plan: GuestPlan | UsbPlan, action: Callable[[], None]) -> None:
     """Run an action that must not be left half done: the first Ctrl-C, or the loss of the terminal,
     does not end it. A second Ctrl-C stops waiting for it. Raises what the action raises, and
     ``Unsettled`` if the wait was stopped."""
-    ended: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+    ended, errors = threading.Event(), list[Exception]()
 
     def run() -> None:
         try:
             action()
         except Exception as error:  # raised again by the waiting thread
-            ended.put(error)
-        else:
-            ended.put(None)
+            errors.append(error)
+        finally:
+            ended.set()
+
+    def wait() -> None:
+        # A signal right before the thread sleeps does not wake it, so it sleeps only briefly.
+        while not ended.wait(LOOK_S):
+            pass
 
     with _signals_interrupt():
         try:
             # A signal may arrive between the thread's start and the return from it.
             threading.Thread(target=run, name="guest-action", daemon=True).start()
-            error = ended.get()
+            wait()
         except KeyboardInterrupt:
             try:
-                with suppress(OSError):
-                    fail(
-                        f"{plan.name}: waiting for libvirt; press Ctrl-C again to stop waiting",
-                        STUCK,
-                    )
-                error = ended.get()
+                if not ended.is_set():
+                    with suppress(OSError):
+                        fail(
+                            f"{plan.name}: waiting for libvirt; press Ctrl-C again to stop waiting",
+                            STUCK,
+                        )
+                wait()
             except KeyboardInterrupt:
                 raise Unsettled(
                     f"{plan.name}: interrupted while libvirt was working on it; cannot tell yet "
                     f"whether the {plan.action} took effect"
                 ) from None
-    if error is not None:
-        raise error
+    if errors:
+        raise errors[0]
 
 
 @contextmanager
