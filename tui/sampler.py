@@ -17,14 +17,14 @@ from tui.model import CLOCK, Reading, Sample, SourceName, Unavailable
 from tui.process.crash import system_limit
 
 SHORTEST_GAP = 0.05
-"""The fewest seconds between two readings of a source, however many events ask for one."""
+"""Minimum seconds between two readings of a source, however many events ask for one."""
 
 MIN_STALL_S: dict[SourceName, float] = {"agent": 15.0, "nvml": 25.0}
-"""The fewest seconds before a reading counts as stalled, for sources with time limits of their own:
+"""Minimum seconds before a reading counts as stalled, for sources with time limits of their own:
 the agent runs a program in each guest to its end, and NVML may have to initialise idle cards."""
 
 LEAST_S: dict[SourceName, float] = {"memory": 10.0}
-"""The fewest seconds between two readings of sources that change slowly or cost more."""
+"""Minimum seconds between two readings of sources that change slowly or cost more."""
 
 FIRST: tuple[SourceName, ...] = ("nvml", "pci", "vitals", "swap", "facts")
 """The sources that the first frame needs: it shows the cards. NVML's process starts up while the

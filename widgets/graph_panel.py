@@ -11,7 +11,7 @@ from widgets.panel import Panel
 
 class GraphPanel(Panel):
     """``times`` is the time that its graphs cover while it is full-screen, else ``None``. A click
-    on a graph points at a cell; the wheel changes the span over a graph, and scrolls elsewhere."""
+    on a graph points at a cell; the wheel changes the span there, and scrolls anywhere else."""
 
     times: Times | None = None
     _graphs = range(0)
@@ -45,7 +45,7 @@ class GraphPanel(Panel):
         self._graphs = drawn.graphs
 
     def _graph_x(self, event: MouseEvent) -> int | None:
-        """The column of a mouse event on a graph; ``None`` if it is elsewhere."""
+        """The column of a mouse event on a graph; ``None`` if it is not on one."""
         offset = event.get_content_offset(self)
         if self.times is None or offset is None or (self.ruled and offset.y == 0):
             return None

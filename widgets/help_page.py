@@ -21,7 +21,7 @@ KEYS = 12
 
 class Entry(NamedTuple):
     """What a key does. ``label`` is its word in the footer; ``place`` says where the key does
-    this, if it does something else elsewhere."""
+    this, if it does something else in other places."""
 
     keys: str
     label: str

@@ -251,7 +251,7 @@ class SwapScreen(PlanScreen):
         return page
 
     def _plan_shown(self, swap: Swap | None) -> Plan | None:
-        """The plan for what the screen shows; none for a swap that somebody else has begun."""
+        """The plan for what the screen shows; ``None`` if somebody else began the swap."""
         stage = self._stage
         if stage.recovery == "undo":
             return None

@@ -76,7 +76,7 @@ def identity(name: str) -> Identity:
     return Identity(found.pw_uid, found.pw_gid, groups, found.pw_name, found.pw_dir)
 
 
-class NoScope(Exception):
+class _NoScope(Exception):
     """systemd-run has ended without making a scope."""
 
 
@@ -150,12 +150,12 @@ class EventProgram:
         scope = self._scope()
         try:
             return self._run_in(scope, line)
-        except NoScope:  # systemd makes none while the host shuts down
+        except _NoScope:  # systemd makes none while the host shuts down
             return self._run_in((), line)
 
     def _run_in(self, scope: Sequence[str], line: bytes) -> str | None:
         """Run the program in a scope; returns how it failed, ``None`` if it did not. Raises
-        ``NoScope``."""
+        ``_NoScope``."""
         try:
             child, errors, begun = self._start(scope)
         except (OSError, subprocess.SubprocessError) as error:
@@ -168,8 +168,10 @@ class EventProgram:
     def _has_begun(self, child: subprocess.Popen[bytes], begun: io.FileIO) -> bool:
         """Wait until systemd-run has become ``as_user.py``; kill it if that takes too long. The
         program must not run without its limits then: its own load may be the reason. Raises
-        ``NoScope`` if systemd-run has ended instead."""
-        select.select([begun], [], [], SCOPE_S)
+        ``_NoScope`` if systemd-run has ended instead."""
+        poller = select.poll()
+        poller.register(begun, select.POLLIN)
+        poller.poll(SCOPE_S * 1000)
         answer = begun.read(1)
         if answer:
             return True
@@ -178,7 +180,7 @@ class EventProgram:
         self._kill(child)
         if answer is None:
             return False
-        raise NoScope
+        raise _NoScope
 
     def _end_of(self, child: subprocess.Popen[bytes], errors: io.FileIO, line: bytes) -> str | None:
         """Hand over the event and wait for the program's end; returns how it failed."""
