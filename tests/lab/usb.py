@@ -6,6 +6,7 @@ number (kernel: Documentation/ABI/testing/sysfs-bus-usb, portX/disable).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from tests.lab.host import PATIENCE, until, write
@@ -26,11 +27,12 @@ def port_of(device: tuple[str, str]) -> str:
 
 def _port(device: tuple[str, str]) -> str | None:
     for interface in DEVICES.glob("*:1.0"):
-        port = DEVICES / interface.name.partition(":")[0]
-        if (port / "idVendor").exists() and (interface / "driver").exists():
-            ids = ":".join((port / name).read_text().strip() for name in ("idVendor", "idProduct"))
-            if (ids, (interface / "bInterfaceProtocol").read_text().strip()) == device:
-                return port.name
+        port = interface.name.partition(":")[0]
+        with suppress(OSError):  # it goes while it is read
+            ids = ":".join(attribute(port, name) for name in ("idVendor", "idProduct"))
+            protocol = (interface / "bInterfaceProtocol").read_text().strip()
+            if (ids, protocol) == device and (interface / "driver").exists():
+                return port
     return None
 
 
@@ -39,15 +41,20 @@ def attribute(port: str, name: str) -> str:
 
 
 def number(port: str) -> int | None:
-    file = DEVICES / port / "devnum"
-    return int(file.read_text()) if file.exists() else None
+    """A device's number on its bus; None if there is none at the port."""
+    try:
+        return int(attribute(port, "devnum"))
+    except OSError:
+        return None
 
 
 def driver(port: str) -> str | None:
     """The driver of a device's first interface. A lent one has none, or usbfs once the guest has
     configured it."""
-    link = DEVICES / f"{port}:1.0/driver"
-    return link.readlink().name if link.is_symlink() else None
+    try:
+        return (DEVICES / f"{port}:1.0/driver").readlink().name
+    except OSError:
+        return None
 
 
 def replug(port: str) -> None:
