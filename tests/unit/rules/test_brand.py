@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts_layout import lay_out
+from tests.unit.captured import Command
 from tests.unit.made import card, domain, guests, inventory, snapshot
 from tests.unit.rules.test_family import PCI_IDS, nvidia_entries
 from tui.model import Gpu
@@ -201,15 +199,13 @@ def host(device: str) -> dict[str, Any]:
 )
 @pytest.mark.parametrize("command", ["doctor", "status"])
 def test_a_captured_host_whose_pci_ids_is_older_than_its_card(
-    tmp_path: Path, command: str, device: str, brand: str, verdict: str
+    vfiotop: Command, tmp_path: Path, command: str, device: str, brand: str, verdict: str
 ) -> None:
     lay_out(host(device), tmp_path)
     ids = tmp_path / "usr/share/misc/pci.ids"
     ids.parent.mkdir(parents=True)
     ids.write_text("10de  NVIDIA Corporation\n\t1b81  GP104 [GeForce GTX 1070]\n")
-    words = [sys.executable, "-m", "tui", command, "--json", "--root", str(tmp_path)]
-    result = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-    told = json.loads(result.stdout)
+    told = vfiotop(command, "--root", tmp_path)
     (check,) = [c for c in told["checks"] if c["id"] == "r465.family"]
     assert (check["subject"], check["verdict"]) == ("0000:0a:00.0", verdict)
     if brand == "unknown":
