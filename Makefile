@@ -40,7 +40,7 @@ packages: ## build, install, try, upgrade and remove what is installed and the D
 
 test: ## run the tests: make test ARGS="tests/unit -k pci"
 	@.ci/setup --tests
-	@.ci/in-memory $(BIN)/pytest -n $$(( $$(nproc) + 3 )) --dist worksteal $(ARGS)
+	@.ci/in-memory $(BIN)/pytest -n $$(( $$(nproc) + 4 )) --dist worksteal $(ARGS)
 
 lab: ## run the tests in the lab, or open a shell there: make lab TOPOLOGY=two-slots RUN=vfiotop
 	@.ci/setup --lab

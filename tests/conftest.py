@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests import thorough
 from tests.examples import load_profile
@@ -24,6 +26,11 @@ WITH_A_COMMAND = ("lab", "packages", "prometheus")
 WAITING = ("libvirt", "bench", "attack", "ui")
 """The folders whose tests wait most: for libvirtd, for a slow link, for programs and for Textual's
 pauses."""
+
+
+os.environ["LANGUAGE"] = "C"
+"""argparse looks up a translation of each title. Without this, the search for catalogues takes more
+than half of the time in which the parser is made."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,6 +54,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     gc.disable()
     if session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         _import_share(WORKER, WORKERS)
+        _prepare_hypothesis(characters=WORKER == 0)
     result = yield
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
@@ -63,6 +71,18 @@ def _import_share(worker: int, workers: int) -> None:
     for file in wanted[worker::workers]:
         with suppress(Exception, pytest.skip.Exception):  # collecting it will report it
             import_module(".".join(file.relative_to(HERE.parent).with_suffix("").parts))
+
+
+def _prepare_hypothesis(*, characters: bool) -> None:
+    """Draw an example. Hypothesis keeps the constants of the imported modules, and its table
+    of characters, on disk. In a clean checkout each worker would find all of them at once."""
+
+    @settings(max_examples=1, database=None)
+    @given(st.characters(codec="utf-8") if characters else st.none())
+    def draw(_: str | None) -> None:
+        pass
+
+    draw()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

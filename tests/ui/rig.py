@@ -307,7 +307,7 @@ async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
     try:
         async with asyncio.timeout(PATIENCE):
             while not condition():
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(text_of(cast(VfiotopApp, pilot.app))) from None
     await pilot.pause()
