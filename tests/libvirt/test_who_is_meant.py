@@ -67,7 +67,7 @@ def test_advice_is_for_the_libvirt_that_was_meant(
 
 
 @pytest.mark.parametrize("by", ["name", "uuid"])
-@pytest.mark.parametrize("which", ["gaming", LOOK_ALIKE])
+@pytest.mark.parametrize("which", [LOOK_ALIKE, *thorough("gaming")])
 def test_the_right_one_of_two_is_forced_off(
     libvirtd: Daemon, virsh: libvirt.virConnect, by: str, which: str
 ) -> None:

@@ -233,7 +233,7 @@ def _hosts() -> list[Callable[[Path], list[str]]]:
     runs = domain("win11", None, " id='1'")
     return [
         *every_third(of_file(name) for name in hosts()),
-        *(of_demo(name) for name in SCENARIOS),
+        *every_third(of_demo(name) for name in SCENARIOS),
         of_case(READY, "nvidia", groups=True),
         of_case(READY | {"domains/win11.xml": runs}, "vfio-pci", groups=True),
         of_case(AMD | {"proc/cmdline": "amd_iommu=off\n"}, "nvidia", groups=False),

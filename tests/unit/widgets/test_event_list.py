@@ -182,12 +182,12 @@ def test_names_from_outside_stay_text() -> None:
 
 
 @pytest.mark.parametrize("glyphs", [RICH, PLAIN])
-@pytest.mark.parametrize("space", PANEL_SIZES)
-def test_every_size(space: Size, glyphs: Glyphs) -> None:
-    check(event_lines(EVENTS * 3, SINCE, space, glyphs), space, plain=glyphs is PLAIN)
-    check(event_lines((), SINCE, space, glyphs), space, plain=glyphs is PLAIN)
-    whole = event_lines(EVENTS, SINCE, space, glyphs, Look(zoomed=True))
-    check(whole, Size(space.width, len(whole)), plain=glyphs is PLAIN)
+def test_every_size(glyphs: Glyphs) -> None:
+    for space in PANEL_SIZES:
+        check(event_lines(EVENTS * 3, SINCE, space, glyphs), space, plain=glyphs is PLAIN)
+        check(event_lines((), SINCE, space, glyphs), space, plain=glyphs is PLAIN)
+        whole = event_lines(EVENTS, SINCE, space, glyphs, Look(zoomed=True))
+        check(whole, Size(space.width, len(whole)), plain=glyphs is PLAIN)
 
 
 class _App(App[None]):

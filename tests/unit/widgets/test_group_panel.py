@@ -12,7 +12,7 @@ from tests.unit.widgets.drawn import PANEL_SIZES, check, lower, text, texts, upp
 from tests.unit.widgets.hosts import BLOCKED, BLOCKED_GROUPS, GAMING, INTERESTING
 from tests.values import replace
 from tui.model import HostView, Notable, Owner, Swap, Viability
-from widgets.glyphs import PLAIN, RICH
+from widgets.glyphs import PLAIN, RICH, Glyphs
 from widgets.group_lines import group_rows
 from widgets.group_panel import GroupPanel, empty_lines, group_edges, groups_word
 from widgets.group_table import table_rows
@@ -167,13 +167,13 @@ def test_nothing_matches() -> None:
 
 
 @pytest.mark.parametrize("glyphs", [RICH, PLAIN])
-@pytest.mark.parametrize("space", PANEL_SIZES)
-def test_every_size(space: Size, glyphs: object) -> None:
+@pytest.mark.parametrize(("view", "notable"), [(GAMING, INTERESTING), (BLOCKED, BLOCKED_GROUPS)])
+def test_every_size(view: HostView, notable: tuple[Notable, ...], glyphs: Glyphs) -> None:
     plain = glyphs is PLAIN
-    for view, notable in ((GAMING, INTERESTING), (BLOCKED, BLOCKED_GROUPS)):
-        shown = group_rows(view, notable, space, PLAIN if plain else RICH)
+    for space in PANEL_SIZES:
+        shown = group_rows(view, notable, space, glyphs)
         check([row.line for row in shown.rows], space, plain=plain)
-        table = [row.line for row in table_rows(view, space.width, "", PLAIN if plain else RICH)]
+        table = [row.line for row in table_rows(view, space.width, "", glyphs)]
         check(table, Size(space.width, len(table)), plain=plain)
 
 
