@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-from tests.bench import baseline, measure, subjects
+from tests.bench import baseline, measure, subjects, swaps
 from tests.bench.layouts import Layout, large, lay_out_all, usual
 from tests.bench.report import BARE, GROUPS, NVITOP, NVTOP, OURS, USUAL, Report, percentile
 from tests.bench.subjects import Absent, Subject
@@ -120,10 +120,18 @@ class Bench:
             _say(f"the watch for {self._seconds:g} s")
             self.values["watch"][OURS].append(measure.watch(self._usual_host, self._seconds))
 
+    def take_swaps(self) -> None:
+        """Take over what the lab measured last. Raises ``OSError`` and msgspec's
+        ``MsgspecError``."""
+        found = swaps.read()
+        if found is not None:
+            self.values["swap"][OURS].append(swaps.longest_s(found))
+
     def notes(self) -> list[str]:
         """Remarks that a reader of the table needs."""
         notes = [f"{each.name} is not measured: {each.why}." for each in self.subjects.values()
                 if isinstance(each, Absent)]  # fmt: skip
+        notes.append(swaps.TAKEN if "swap" in self.values else swaps.MISSING)
         if os.geteuid() != 0:
             notes.append("The watch is not measured: only root's keeps a history.")
         if self.keys:
@@ -198,6 +206,7 @@ def main() -> None:
         for number in range(given.runs):
             _say(f"run {number + 1} of {given.runs}")
             bench.run(given.only or list(GROUPS))
+    bench.take_swaps()
     report = Report(
         bench.values,
         released,

@@ -31,7 +31,7 @@ class Figure:
 
     The goal is at most ``limit`` times the value of ``against``, or without that, ``limit`` in
     the figure's own ``unit``. With ``limit`` None, the figure is for information. One without a
-    ``group`` is not measured here.
+    ``group`` is measured in the lab.
 
     ``noise`` is the share by which a figure may exceed that of the last release without being
     worse. It is wide for milliseconds, which depend on the machine.
@@ -88,15 +88,10 @@ FIGURES = (
     Figure("rss", "steady", "memory, shared pages in full (RSS)", "MiB", digits=1),
 )
 """Figures with a goal, then those for information. Memory is PSS, which counts shared pages in
-part, except in the last one."""
+part, except in the last one. The lab has measured the swap."""
 
 GROUPS = tuple(dict.fromkeys(figure.group for figure in FIGURES if figure.group is not None))
 """Figures measured together, in one run of a program."""
-
-SWAP = (
-    "A swap is measured in the lab, not here: `make lab`, tests/lab/test_swap.py, prints its "
-    "seconds and those of the bare kernel's writes."
-)
 
 
 @dataclass(frozen=True)
@@ -163,7 +158,7 @@ class Report:
             ).rstrip()
             for line in lines
         ]
-        return "\n".join([*table, "", self._verdict(), *self.notes, SWAP, self.surroundings])
+        return "\n".join([*table, "", self._verdict(), *self.notes, self.surroundings])
 
     def _verdict(self) -> str:
         version, rows = self.before.version, self.rows

@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec import MsgspecError
 from msgspec.structs import replace
 
-from tests.bench import baseline, layouts, usage
+from tests.bench import baseline, layouts, swaps, usage
 from tests.bench.baseline import Baseline, Kept
 from tests.bench.measure import pressed, shows
 from tests.bench.places import CONFIG, PLAIN, WATCH
@@ -20,13 +21,13 @@ from tests.bench.report import (
     NVITOP,
     NVTOP,
     OURS,
-    SWAP,
     USUAL,
     Report,
     Runs,
     percentile,
     row,
 )
+from tests.bench.swaps import Swapped
 from tests.bench.terminal import Piece
 from tests.bench.usage import Memory, Stat, parse_busy, parse_rollup, parse_stat, tree
 from tui import config
@@ -110,7 +111,7 @@ def lines(report: Report) -> dict[str, list[str]]:
 def test_the_table_and_its_values() -> None:
     runs = {"cpu": {OURS: [1.5, 1.0, 2.0], NVITOP: [1.0, 1.0, 1.0]}, "pss": {OURS: [64.04]}}
     report = Report(runs, RELEASED, ["nvtop is not measured: it is not installed."], "load 0.10")
-    head, *_, verdict, note, swap, surroundings = report.text().splitlines()
+    head, *_, verdict, note, surroundings = report.text().splitlines()
     assert head.split() == [
         "vfiotop", "from-to", "nvitop", "nvtop", "against", "ratio", "goal", "0.1.0"
     ]  # fmt: skip
@@ -122,7 +123,6 @@ def test_the_table_and_its_values() -> None:
     ]  # fmt: skip
     assert verdict == "Worse than 0.1.0: CPU of all processes. 2 of 11 figures can be compared."
     assert (note, surroundings) == (report.notes[0], "load 0.10")
-    assert "tests/lab/test_swap.py" in swap
     figures = {each["figure"]: each for each in report.json()["figures"]}
     cpu = figures["cpu"]
     assert (cpu["ratio"], cpu["reached"], cpu["before"], cpu["worse"]) == (1.5, False, 1.2, True)
@@ -145,11 +145,24 @@ def test_what_was_not_measured_is_a_dash_and_no_pass() -> None:
     assert all("reached" not in found[key] and "not" not in found[key] for key in goals)
 
 
-def test_a_swap_is_measured_elsewhere() -> None:
+def test_the_lab_measures_the_swap(tmp_path: Path) -> None:
     assert [figure.key for figure in FIGURES if figure.group is None] == ["swap"]
     assert GROUPS == ("start", "keys", "steady", "still", "watch", "large")
     assert lines(Report({}, NOTHING))["swap"] == ["–", "at", "most", "2", "s", "–", "–", "–"]
-    assert SWAP in Report({}, NOTHING).text()
+    assert swaps.read(tmp_path) is None
+    taken = [Swapped("bind", 14.0, 8.0, 4.0), Swapped("unbind", 9.0, 1.0, 5.0)]
+    swaps.write(taken, tmp_path)
+    assert swaps.read(tmp_path) == taken
+    assert swaps.longest_s(taken) == 1.6
+    found = lines(Report({"swap": {OURS: [1.6]}}, NOTHING))["swap"]
+    assert found == ["1.6", "1.6-1.6", "at", "most", "2", "s", "reached", "–", "–"]
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "[{}]", '[{"direction": "bind"}]', "not JSON"])
+def test_a_file_of_the_lab_that_is_not_one_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / swaps.NAME).write_text(text)
+    with pytest.raises(MsgspecError):
+        swaps.read(tmp_path)
 
 
 @pytest.mark.parametrize(

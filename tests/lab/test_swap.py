@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.swaps import Swapped
+from tests.bench.swaps import write as write_swaps
 from tests.lab.host import (
     PATIENCE,
     bind,
@@ -31,6 +33,7 @@ from tests.lab.pace import slowness
 from tests.lab.screens import free_for_a_guest, nvml_reads_both
 from tests.lab.swaps import CARD, HOST, JOURNAL, SOUND, VFIO, drivers, journal, overrides, vfiotop
 from tests.lab.terminal import terminal
+from tests.lab.vm import RESULTS
 from tests.thorough import thorough
 
 pytestmark = [pytest.mark.only("two-slots"), pytest.mark.usefixtures("whole")]
@@ -49,10 +52,13 @@ def test_there_and_back(capsys: pytest.CaptureFixture[str]) -> None:
     took.append(swap_seconds())
     assert JOURNAL.stat().st_mode & 0o777 == 0o644
     pace = slowness()
+    swaps = [Swapped(*each, pace) for each in zip(("bind", "unbind"), took, bare, strict=True)]
+    write_swaps(swaps, Path(RESULTS))
     with capsys.disabled():
-        for direction, swap, write in zip(("bind", "unbind"), took, bare, strict=True):
-            print(f"\n{direction}: {swap:.1f} s, of which the bare writes take {write:.1f} s, on a "
-                  f"machine that is {pace:.0f} times as slow", end="")  # fmt: skip
+        for each in swaps:
+            print(f"\n{each.direction}: {each.swap_s:.1f} s, of which the bare writes take "
+                  f"{each.writes_s:.1f} s, on a machine that is {pace:.0f} times as slow",
+                  end="")  # fmt: skip
 
 
 def bare_writes(name: str | None) -> float:
