@@ -31,6 +31,17 @@ if __name__ == "__main__":
         sys.modules[_name] = type(sys)(_name)
         sys.modules[_name].__path__ = [os.path.normpath(os.path.join(_HERE, _up))]
 
+    def _find_library(name: str) -> str | None:
+        del sys.modules["ctypes.util"]
+        from ctypes.util import find_library  # noqa: PLC0415
+
+        return find_library(name)
+
+    # pynvml imports this function and does not call it. Its module loads subprocess and tempfile
+    # with all that they need: 1.5 MiB.
+    sys.modules["ctypes.util"] = type(sys)("ctypes.util")
+    vars(sys.modules["ctypes.util"]).update(find_library=_find_library)
+
 import pynvml
 
 from tui.host.nvml.exits import CARD_LEFT
