@@ -115,7 +115,7 @@ def _reasons(card: Card) -> Iterator[str]:
         yield _sentence(card.lost)
         return
     if gpu.asleep and gpu.owner.kind == "host":
-        yield "Asleep, and left so."
+        yield "Asleep, not woken."
     else:
         yield _sentence(gpu.no_reading or "No readings yet")
     if gpu.owner.kind == "vfio" and gpu.role == "guest":

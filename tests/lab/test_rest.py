@@ -73,7 +73,7 @@ def screen() -> Iterator[Terminal]:
 
 
 def sleeps_on_the_screen(text: str) -> bool:
-    return owned("● on host, asleep")(text) and "Asleep, and left so." in text
+    return owned("● on host, asleep")(text) and "Asleep, not woken." in text
 
 
 def status() -> dict[str, dict[str, Any]]:

@@ -169,9 +169,9 @@ def test_a_card_asleep_has_its_last_figures() -> None:
     card = unread(GUEST, "asleep: reading it would wake it", owner=Owner("host"), vitals=vitals)
     asleep = replace(card, last=last, last_age_s=250.0)
     assert texts(reason_lines(asleep, 60, 2)) == [
-        "Asleep, and left so. Last: 33 °C, 20 W, 4 min ago."
+        "Asleep, not woken. Last: 33 °C, 20 W, 4 min ago."
     ]
-    assert texts(reason_lines(card, 60, 2)) == ["Asleep, and left so."]
+    assert texts(reason_lines(card, 60, 2)) == ["Asleep, not woken."]
 
 
 def test_a_card_that_is_read_needs_no_reason() -> None:
