@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,15 @@ def test_another_word_in_any_place(place: int) -> None:
 )  # fmt: skip
 def test_what_looks_like_it(words: list[str]) -> None:
     assert not is_nvml_child(words)
+
+
+def test_it_loads_little(tmp_path: Path) -> None:
+    """It runs as long as vfiotop does."""
+    python, *words = command(tmp_path, tmp_path / "swap.json", None, ())
+    done = subprocess.run(
+        [python, "-X", "importtime", *words], input=b"x", capture_output=True, check=True
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
+    assert {"ctypes", "json", "pynvml", "tui.host.nvml.reader"} <= loaded
+    assert loaded & {"site", "tui.model", "ctypes.util", "subprocess", "tempfile"} == set()
+    assert json.loads(done.stdout)  # with or without NVML here
