@@ -156,6 +156,22 @@ def test_the_second_signal_stops_waiting(
     assert capfd.readouterr().out == ""
 
 
+class Interrupting(Control):
+    """Sends the signal itself, right before the action ends."""
+
+    def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
+        super().act(action, uuid, name)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_at_the_moment_of_the_answer_loses_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for _ in range(20):
+        assert run("pause", Interrupting()) == DONE
+        assert capfd.readouterr().out == "my vm: paused\n"
+
+
 @pytest.mark.parametrize(
     ("reading", "code", "words"),
     [
