@@ -19,6 +19,7 @@ import pytest
 
 from tests.attack.fuse import Silent
 from tests.attack.holding import CARD, NOBODY, NODES, PROJECT, SOUND, asked_in, holding
+from tests.thorough import thorough
 from tui.host import HostError
 from tui.host.drm import files as drm_files
 from tui.host.journal.file import JOURNAL
@@ -53,7 +54,9 @@ ZERO_MAPPED = SOUND, f"maps {ZERO[1]}"
 
 
 @root_only
-@pytest.mark.parametrize("option", ["hidepid=1", "hidepid=2", "hidepid=4", "hidepid=2,gid=54321"])
+@pytest.mark.parametrize(
+    "option", ["hidepid=1", "hidepid=4", *thorough("hidepid=2", "hidepid=2,gid=54321")]
+)
 def test_an_ordinary_user_under_hidepid(option: str) -> None:
     mount = f"mount -t proc -o {option} proc /proc"
     seen = asked_in(mount, user=NOBODY)

@@ -60,7 +60,7 @@ def test_a_simulated_host_is_never_taken_for_this_machine(run: Run, command: str
         assert "a simulated host" in complaint(done.stderr)
 
 
-@pytest.mark.parametrize("command", ["bind", "start", "stop", "pause"])
+@pytest.mark.parametrize("command", ["bind", "stop", *thorough("start", "pause")])
 def test_readonly_applies_to_a_simulated_host(run: Run, command: str) -> None:
     scenario = "desk" if command == "bind" else "idle" if command == "start" else "gaming"
     done = run(command, "--yes", "--demo", scenario, "--readonly")

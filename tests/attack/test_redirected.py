@@ -24,10 +24,8 @@ WAYS = {
 """Redirections that leave a terminal on stdout."""
 
 SHOWN = [
-    "</dev/null >/dev/tty 2>log", "<&-", "2>/dev/full",
-    *thorough(*(
-        way for ways in WAYS.values() for way in ways if way and way not in ("<&-", "2>/dev/full")
-    )),
+    "</dev/null >/dev/tty 2>log",
+    *thorough(*(way for ways in WAYS.values() for way in ways if way)),
     *thorough(*(
         " ".join(filter(None, ways)) for ways in product(*WAYS.values())
         if sum(map(bool, ways)) == 2
