@@ -103,11 +103,14 @@ def _carry_out(asked: GuestCommand, plan: GuestPlan, view: HostView, consent: Co
 
 def run_to_end(plan: GuestPlan | UsbPlan, action: Callable[[], None]) -> None:
     """Run an action that must not be left half done: the first Ctrl-C, or the loss of the terminal,
-    does not end it. A second Ctrl-C stops waiting for it. Raises what the action raises, and
-    ``Unsettled`` if the wait was stopped."""
+    does not end it. A second Ctrl-C stops waiting for it. Raises what the action raises,
+    ``Unsettled`` if the wait was stopped, and ``KeyboardInterrupt`` if it had not begun."""
     ended, errors = threading.Event(), list[Exception]()
+    begun = threading.Lock()  # taken by whoever is first: the action, or a signal
 
     def run() -> None:
+        if not begun.acquire(blocking=False):
+            return
         try:
             action()
         except Exception as error:  # raised again by the waiting thread
@@ -126,6 +129,8 @@ def run_to_end(plan: GuestPlan | UsbPlan, action: Callable[[], None]) -> None:
             threading.Thread(target=run, name="guest-action", daemon=True).start()
             wait()
         except KeyboardInterrupt:
+            if begun.acquire(blocking=False):
+                raise
             try:
                 if not ended.is_set():
                     with suppress(OSError):

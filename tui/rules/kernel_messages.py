@@ -2,9 +2,9 @@
 and what to do.
 
 A pattern matches from the beginning of a line: further on there may be a name that anybody can
-choose, such as that of a process or of a USB device. What is not in the table is ignored. That includes
-lines that look bad and are harmless: ``hiding ecap``, ``not ready …; waiting``, a link that is
-retrained, invalid ROM signatures.
+choose, such as that of a process or of a USB device. What is not in the table is ignored. That
+includes lines that look bad and are harmless: ``hiding ecap``, ``not ready …; waiting``, a link
+that is retrained, invalid ROM signatures.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -154,6 +155,29 @@ def test_the_second_signal_stops_waiting(
         assert run("pause", control) == STUCK
     assert "cannot tell yet whether the pause took effect" in said[1]
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("begins", [False, True])
+def test_a_signal_at_the_start_of_an_action(
+    control: Control, monkeypatch: pytest.MonkeyPatch, begins: bool
+) -> None:
+    """Before it has begun, nothing is done. Afterwards it is waited for."""
+
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            if begins:
+                super().start()
+                control.begun.wait(60)
+            raise KeyboardInterrupt
+
+    others = SimpleNamespace(Thread=Interrupted, Event=threading.Event, Lock=threading.Lock)
+    monkeypatch.setattr("tui.cli.guest_action.threading", others)
+    if begins:
+        assert run("pause", control) == DONE
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            run("pause", control)
+    assert control.begun.is_set() is begins
 
 
 class Interrupting(Control):
