@@ -38,7 +38,7 @@ if __name__ == "__main__":
         return find_library(name)
 
     # pynvml imports this function and does not call it. Its module loads subprocess and tempfile
-    # with all that they need: 1.5 MiB.
+    # with all that they need: 1.3 MiB.
     sys.modules["ctypes.util"] = type(sys)("ctypes.util")
     vars(sys.modules["ctypes.util"]).update(find_library=_find_library)
 
