@@ -203,10 +203,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="vfiotop-bench-") as made:
         places = {name: _prepare(Path(made) / name, each) for name, each in layouts.items()}
         bench = Bench(places, given.seconds)
+        bench.take_swaps()
         for number in range(given.runs):
             _say(f"run {number + 1} of {given.runs}")
             bench.run(given.only or list(GROUPS))
-    bench.take_swaps()
     report = Report(
         bench.values,
         released,

@@ -17,7 +17,7 @@ MISSING = (
     "A swap is measured in the lab, not here: run `make lab` first, or "
     '`make lab ARGS="--topology two-slots -k there_and_back"`.'
 )
-TAKEN = "The swap is that of the last `make lab`; the lab's slowness is divided out."
+TAKEN = "The swap is that of the last `make lab` with two-slots, whose slowness is divided out."
 
 
 class Swapped(Struct, frozen=True):

@@ -129,21 +129,21 @@ def run_to_end(plan: GuestPlan | UsbPlan, action: Callable[[], None]) -> None:
             threading.Thread(target=run, name="guest-action", daemon=True).start()
             wait()
         except KeyboardInterrupt:
-            if begun.acquire(blocking=False):
-                raise
             try:
-                if not ended.is_set():
-                    with suppress(OSError):
-                        fail(
-                            f"{plan.name}: waiting for libvirt; press Ctrl-C again to stop waiting",
-                            STUCK,
-                        )
-                wait()
+                prevented = begun.acquire(blocking=False)
+                if not prevented:
+                    if not ended.is_set():
+                        with suppress(OSError):
+                            fail(f"{plan.name}: waiting for libvirt; press Ctrl-C again to stop "
+                                 "waiting", STUCK)  # fmt: skip
+                    wait()
             except KeyboardInterrupt:
                 raise Unsettled(
                     f"{plan.name}: interrupted while libvirt was working on it; cannot tell yet "
                     f"whether the {plan.action} took effect"
                 ) from None
+            if prevented:
+                raise
     if errors:
         raise errors[0]
 

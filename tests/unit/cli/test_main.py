@@ -39,8 +39,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def vfiotop(home: Path, capfd: pytest.CaptureFixture[str]) -> Program:
-    """In this process, which is ten times as fast as a new one."""
+def program(home: Path, capfd: pytest.CaptureFixture[str]) -> Program:
+    """In this process, which is faster than a new one."""
 
     def run(*arguments: str) -> Ended:
         capfd.readouterr()
@@ -67,8 +67,8 @@ def captured(tmp_path: Path, name: str) -> str:
     return str(lay_out(json.loads((HOSTS / f"{name}.json").read_text()), tmp_path / name))
 
 
-def test_help_names_the_commands_and_options(vfiotop: Program) -> None:
-    result = vfiotop("--help")
+def test_help_names_the_commands_and_options(program: Program) -> None:
+    result = program("--help")
     assert result.returncode == 0
     for word in ("status", "--demo", "--root", "--readonly", "--connect", "--interval"):
         assert word in result.stdout
@@ -104,9 +104,9 @@ def test_the_exit_code_is_that_of_the_process(started: Program) -> None:
     ],
 )
 def test_an_error_is_one_line_that_says_what_to_do(
-    vfiotop: Program, arguments: list[str], code: int, words: str
+    program: Program, arguments: list[str], code: int, words: str
 ) -> None:
-    result = vfiotop(*arguments)
+    result = program(*arguments)
     assert result.returncode == code
     assert result.stdout == ""
     assert result.stderr.startswith("vfiotop: ")
@@ -114,17 +114,17 @@ def test_an_error_is_one_line_that_says_what_to_do(
     assert words in result.stderr
 
 
-def test_the_scenarios_are_listed(vfiotop: Program) -> None:
-    result = vfiotop("--demo", "list")
+def test_the_scenarios_are_listed(program: Program) -> None:
+    result = program("--demo", "list")
     assert result.returncode == 0
     names = [line.split()[0] for line in result.stdout.splitlines()]
     for name in ("gaming", "desk", "idle", "bad-acs", "identical", "laptop", "lost"):
         assert name in names
 
 
-def test_status_of_a_captured_host(vfiotop: Program, tmp_path: Path) -> None:
+def test_status_of_a_captured_host(program: Program, tmp_path: Path) -> None:
     root = captured(tmp_path, "21-z390-rtx2070-uhd630")
-    result = vfiotop("status", "--json", "--root", root)
+    result = program("status", "--json", "--root", root)
     assert result.returncode == 0
     assert result.stderr == ""
     status = json.loads(result.stdout)
@@ -133,23 +133,23 @@ def test_status_of_a_captured_host(vfiotop: Program, tmp_path: Path) -> None:
     assert {gpu["address"] for gpu in status["gpus"]} == {"0000:00:02.0", "0000:01:00.0"}
 
 
-def test_status_of_a_demo_as_text(vfiotop: Program) -> None:
-    result = vfiotop("status", "--demo", "gaming")
+def test_status_of_a_demo_as_text(program: Program) -> None:
+    result = program("status", "--demo", "gaming")
     assert result.returncode == 0
     assert "guest:win11" in result.stdout
 
 
-def test_options_stand_before_or_after_the_command(vfiotop: Program) -> None:
-    before = vfiotop("--demo", "idle", "status", "--json")
-    after = vfiotop("status", "--json", "--demo", "idle")
+def test_options_stand_before_or_after_the_command(program: Program) -> None:
+    before = program("--demo", "idle", "status", "--json")
+    after = program("status", "--json", "--demo", "idle")
     owners = [[gpu["owner"] for gpu in json.loads(r.stdout)["gpus"]] for r in (before, after)]
     assert owners[0] == owners[1]
     assert "vfio" in owners[0]
 
 
-def test_an_unreachable_libvirt_is_an_error_in_its_field(vfiotop: Program) -> None:
+def test_an_unreachable_libvirt_is_an_error_in_its_field(program: Program) -> None:
     """For root, any URI that is not local is wrong usage."""
-    result = vfiotop("status", "--json", "--connect", "nonsense:///")
+    result = program("status", "--json", "--connect", "nonsense:///")
     if os.geteuid() == 0:
         assert (result.returncode, result.stdout) == (2, "")
         assert result.stderr.startswith("vfiotop: --connect: nonsense:/// is not a local libvirt")
@@ -181,19 +181,19 @@ def test_rules_and_model_load_neither_the_screen_nor_the_backends() -> None:
     assert result.stdout.strip() == "[]"
 
 
-def test_a_plan_says_what_it_would_write(vfiotop: Program) -> None:
-    result = vfiotop("plan", "unbind", "--demo", "idle")
+def test_a_plan_says_what_it_would_write(program: Program) -> None:
+    result = program("plan", "unbind", "--demo", "idle")
     assert "echo > /sys/bus/pci/devices/0000:01:00.0/driver_override" in result.stdout
     assert "Ready: no check forbids it" in result.stdout
     assert result.returncode == 0
 
 
-def test_a_plan_that_is_refused(vfiotop: Program, tmp_path: Path) -> None:
+def test_a_plan_that_is_refused(program: Program, tmp_path: Path) -> None:
     root = captured(tmp_path, "15-fujitsu-c236-matrox-pilot")  # its only card
-    nobody = vfiotop("plan", "bind", "--root", root)
+    nobody = program("plan", "bind", "--root", root)
     assert nobody.returncode == 1
     assert "no card is chosen for the guest: name one of" in nobody.stderr
-    result = vfiotop("plan", "bind", "02:00.0", "--root", root, "--json")
+    result = program("plan", "bind", "02:00.0", "--root", root, "--json")
     plan = json.loads(result.stdout)
     assert result.returncode == 1
     assert (plan["schema"], plan["direction"], plan["allowed"]) == (1, "bind", False)
@@ -202,15 +202,15 @@ def test_a_plan_that_is_refused(vfiotop: Program, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("scenario", "code"), [("desk", 0), ("bad-acs", 1), ("fresh", 1)])
-def test_doctor(vfiotop: Program, scenario: str, code: int) -> None:
-    text = vfiotop("doctor", "--demo", scenario)
+def test_doctor(program: Program, scenario: str, code: int) -> None:
+    text = program("doctor", "--demo", scenario)
     assert (text.returncode, text.stderr) == (code, "")
     assert "r465.family" in text.stdout
     # A single step is what the first check says.
     assert text.stdout.startswith("Next: ") is (scenario == "fresh")
-    result = vfiotop("doctor", "--json", "--demo", scenario)
+    result = program("doctor", "--json", "--demo", scenario)
     printed = json.loads(result.stdout)
     assert (result.returncode, printed["schema"]) == (code, 1)
     assert {"group", "id", "subject", "verdict", "why", "fix"} <= set(printed["checks"][0])
-    status = json.loads(vfiotop("status", "--json", "--demo", scenario).stdout)
+    status = json.loads(program("status", "--json", "--demo", scenario).stdout)
     assert [c["id"] for c in status["checks"]] == [c["id"] for c in printed["checks"]]
