@@ -10,9 +10,18 @@ import gc
 import os
 import signal
 import sys
+from typing import NoReturn
 
 
-def main() -> int:
+def main() -> NoReturn:
+    """Run ``vfiotop`` and end the process with its exit code."""
+    code = run()
+    from tui.process.leave import leave  # noqa: PLC0415 - not before root is kept from compiling
+
+    leave(code)
+
+
+def run() -> int:
     """Run ``vfiotop`` and return its exit code. Does not return after Ctrl-C."""
     # A shell ignores SIGINT for jobs it starts in the background; keep it ignored.
     interrupts = signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -42,7 +51,7 @@ def main() -> int:
     except Exception as error:
         return crash.report_unexpected(error)
     finally:
-        if interrupts:  # Python's own shutdown cannot handle KeyboardInterrupt either
+        if interrupts:  # nothing catches KeyboardInterrupt from here on
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -55,4 +64,4 @@ def _end_by_interrupt() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

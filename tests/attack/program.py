@@ -63,12 +63,12 @@ def feed_that_fails(feed: Callable[[InputParser, str], Any]) -> Callable[[InputP
     return instead
 
 
-def main(what: str, *arguments: str) -> int:
-    """Run it."""
+def main(what: str, *arguments: str) -> None:
+    """Run it, and end the process as it does."""
     if what == "asking":
         from tests.attack.asking import asking  # slow to import, and only needed here
 
-        return asking()
+        raise SystemExit(asking())
     if what == "killed-at":
         changed(arguments[0], killed(signal.Signals[arguments[1]]))
     elif what == "hung":
@@ -78,8 +78,8 @@ def main(what: str, *arguments: str) -> int:
     elif what == "deaf":
         changed("tui.terminal.input:InputParser.feed", feed_that_fails)
     sys.argv = ["vfiotop", "--demo"]
-    return entry.main()
+    entry.main()
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(*sys.argv[1:]))
+    main(*sys.argv[1:])

@@ -19,13 +19,13 @@ class SlowTextual(MetaPathFinder):
             time.sleep(0.01)
 
 
-def main() -> int:
-    """Run it."""
+def main() -> None:
+    """Run it, and end the process as it does."""
     screen.SETTLED_S = 0.0
     sys.meta_path.insert(0, SlowTextual())
     sys.argv = ["vfiotop", "--demo"]
-    return entry.main()
+    entry.main()
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

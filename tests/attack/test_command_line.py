@@ -11,7 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -109,18 +109,24 @@ def test_all_streams_are_closed(env: dict[str, str], command: str, code: int) ->
     assert through_a_shell(f"vfiotop {command} <&- >&- 2>&-", env).returncode == code
 
 
+def with_at_its_end(code: str, seen: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which the program writes what ``code`` gives at its end into ``seen``."""
+    (seen.parent / "sitecustomize.py").write_text(
+        "import os\n"
+        "leave = os._exit\n"
+        f"os._exit = lambda code: (open({str(seen)!r}, 'w').write({code}), leave(code))\n"
+    )
+    return {"PYTHONPATH": f"{seen.parent}:{env['PYTHONPATH']}"}
+
+
 @pytest.mark.parametrize("closed", ["<&- >&- 2>&-", ">&-", "2>&-"])
 def test_no_file_gets_the_descriptor_of_a_stream(
     env: dict[str, str], tmp_path: Path, closed: str
 ) -> None:
     """The configuration is opened first: it would become stdout, and output would go to it."""
     seen = tmp_path / "seen"
-    (tmp_path / "sitecustomize.py").write_text(
-        "import atexit, os\n"
-        f"atexit.register(lambda: open({str(seen)!r}, 'w').write(' '.join("
-        "os.readlink(f'/proc/self/fd/{n}') for n in (0, 1, 2))))\n"
-    )
-    more = {"PYTHONPATH": f"{tmp_path}:{env['PYTHONPATH']}"}
+    code = "' '.join(os.readlink(f'/proc/self/fd/{n}') for n in (0, 1, 2))"
+    more = with_at_its_end(code, seen, env)
     done = through_a_shell(f"vfiotop status --demo gaming {closed}", {**env, **more})
     assert done.returncode == 0
     streams = seen.read_text().split()
@@ -333,14 +339,11 @@ def test_exit_codes_of_children_are_seen_despite_an_ignored_sigchld(
     """A parent may ignore SIGCHLD, as some daemons do: the kernel then keeps no exit status, but
     those of modprobe and sudo matter."""
     seen = tmp_path / "seen"
-    (tmp_path / "sitecustomize.py").write_text(
-        "import atexit, subprocess\n"
-        f"atexit.register(lambda: open({str(seen)!r}, 'w').write("
-        "str(subprocess.run(['/bin/sh', '-c', 'exit 7']).returncode)))\n"
+    more = with_at_its_end(
+        "str(__import__('subprocess').run(['/bin/sh', '-c', 'exit 7']).returncode)", seen, env
     )
     ignored = partial(signal.signal, signal.SIGCHLD, signal.SIG_IGN)
     command = "doctor", "--connect", "test:///default"
-    more = {"PYTHONPATH": f"{tmp_path}:{env['PYTHONPATH']}"}
     assert run(*command, preexec_fn=ignored).stdout == run(*command).stdout
     assert run(*command, preexec_fn=ignored, more=more).returncode == 1
     assert seen.read_text() == "7"
@@ -547,7 +550,7 @@ def test_no_thread_may_start(env: dict[str, str], command: Sequence[str]) -> Non
 MOMENTS = {
     "imports": "\nhere()\nuser_config_path = user_state_path = None\n",
     "work": "\ndef user_config_path(*_):\n here()\nuser_state_path = user_config_path\n",
-    "end": "\nimport atexit, pathlib\natexit.register(here)\n"
+    "end": "\nimport os, pathlib\nos._exit = lambda _code: here()\n"
     "def user_config_path(*_):\n return pathlib.Path('/nonexistent')\n"
     "user_state_path = user_config_path\n",
 }

@@ -205,7 +205,7 @@ def test_root_leaves_no_compiled_files_in_a_users_checkout(sandbox: Sandbox) -> 
         shutil.copytree(ROOT / package, copy / package, ignore=ignore_patterns("__pycache__"))
     code = (
         f"import sys; sys.path.insert(0, '{HOME}/checkout'); sys.argv = ['vfiotop', 'doctor']\n"
-        "from tui.__main__ import main; main()\n"
+        "from tui.__main__ import run; run()\n"
         "from tui.host.proc import holders; from tui.host.nvml import probe\n"
         f"assert '{HOME}' in holders.__file__\n"
         "print(holders.holders(['0000:00:00.0'])); probe.unseen('0000:00:00.0', 5)"

@@ -35,9 +35,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Run the launcher or the runner and end the process with its exit code."""
+    from tui.process.leave import leave  # noqa: PLC0415 - only after isolation
+
+    leave(run(arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
     """Run the launcher or the runner; returns the exit code."""
     from tui.process import crash, output, privileges  # noqa: PLC0415 - only after isolation
 
@@ -59,4 +67,4 @@ if __name__ == "__main__":
     if not sys.flags.isolated:
         # Too late to isolate now: code from PYTHONPATH or the current folder may have run already.
         sys.exit("vfiotop: start this with python -I")
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])
