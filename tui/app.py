@@ -68,14 +68,13 @@ class VfiotopApp(Navigation):
     def on_load(self) -> None:
         self._intake = Intake(self.session, self.draw_soon, self._tell)
         self.session.connect(self._intake.put, self)
+        self.call_after_frame(self.session.start, self._intake.put, self)
         if self.session.recall is not None:
             self.session.recall.start(self._deliver_recalled)
 
     def on_mount(self) -> None:
         self.set_interval(STALL_CHECK_S, self._check_for_stalls)
         self._offer_recovery()
-        # After the first frame.
-        self.call_after_refresh(self.session.start, self._intake.put, self)
 
     def on_unmount(self) -> None:
         self.session.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -38,3 +39,24 @@ async def test_the_first_frame_shows_what_was_read_before_it(
         assert GUEST_CARD.address in addresses
         assert readings == 0
         await until(pilot, lambda: all_read(app.session.live.snapshot))
+
+
+async def test_all_else_is_read_once_the_first_frame_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their imports would take the time of the thread that draws."""
+    rig = Rig()
+    readers = Readers(rig.host, 3600)
+    readers.start_first()
+    begun: list[bool] = []
+    display = VfiotopApp._display
+
+    def noted(app: VfiotopApp, *frame: Any) -> None:
+        begun.append(readers.started.is_set())
+        display(app, *frame)
+
+    monkeypatch.setattr(VfiotopApp, "_display", noted)
+    app = rig.app = VfiotopApp(Session(rig.host, Config(interval=3600), readers))
+    async with rig.running() as pilot:
+        await until(pilot, lambda: all_read(app.session.live.snapshot))
+    assert begun[0] is False

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -69,6 +69,15 @@ class TerminalScreen(FramedScreen):
         if isinstance(self.app, TerminalApp):
             self.app.draw_soon()
 
+    def frame_written(self) -> None:
+        if isinstance(self.app, TerminalApp):
+            self.app.frame_written()
+
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Keep Textual's own handler, which is called after this, from styling a screen that has
+        just been made and styled."""
+        event.refresh_styles &= self.stack_updates > 0
+
     async def _compose(self) -> None:
         # If a class is set from the start, its styles are applied only once.
         for breakpoints, size in (
@@ -104,6 +113,7 @@ class TerminalApp(App[None]):
         self._field_keys = frozenset(field_keys)
         self._no_flow_control = FlowControl()
         self._draw_scheduled = False
+        self._after_frame: list[Callable[[], object]] = []
 
     @property
     def _terminal(self) -> TerminalDriver | None:
@@ -175,6 +185,16 @@ class TerminalApp(App[None]):
             screen.show()
             if was_settled:
                 screen.write_drawn()
+
+    def call_after_frame(self, call: Callable[..., object], *arguments: object) -> None:
+        """Call something once the next frame has been written."""
+        self._after_frame.append(partial(call, *arguments))
+
+    def frame_written(self) -> None:
+        """Make the calls that have waited for a frame."""
+        calls, self._after_frame = self._after_frame, []
+        for call in calls:
+            call()
 
     def on_caught_up(self) -> None:
         self._draw()

@@ -86,6 +86,9 @@ class FramedScreen(Screen[None]):
         self._compositor.update_widgets(drawn)
         super()._compositor_refresh()
 
+    def frame_written(self) -> None:
+        """A frame was written that had to wait for its widgets; for subclasses."""
+
     def _write_frame(self) -> None:
         wants = self._layout_required or self._repaint_required
         if wants and self.is_current and not self._is_late:
@@ -95,6 +98,7 @@ class FramedScreen(Screen[None]):
         self._checks = None
         self._compositor.update_widgets(self._dirty_widgets)
         super()._compositor_refresh()
+        self.frame_written()
 
 
 def _has_more_to_do(widget: Widget) -> bool:
