@@ -18,8 +18,9 @@ names, or touches the tty:
     - ``MessagePump._message_queue``: whether a node has messages left, which shows whether the
       last key has been handled.
     - ``_disable_notifications``, ``_disable_tooltips``: whether each screen gets a widget for them.
-    - ``Screen._compose``, ``_compositor_refresh`` (both overridden), ``_dirty_widgets`` and
-      ``_get_breakpoint_classes``: the first frame is styled and drawn once.
+    - ``Screen._compose``, ``_on_screen_resume``, ``_compositor_refresh`` (all overridden),
+      ``_dirty_widgets`` and ``_get_breakpoint_classes``: the first frame is styled and drawn once.
+      Textual calls the handlers of all classes, so ``_on_screen_resume`` adds to its own.
     - ``rich.console.Console._color_system``: the depth of colour that Textual found.
 
 ``frames.FramedScreen`` (a subclass of ``textual.screen.Screen``)
@@ -53,6 +54,8 @@ names, or touches the tty:
 ``lean.lean_imports``
     - ``textual.app`` and ``textual.theme`` import seven names from ``textual.command`` and use none
       of them before the palette opens.
+    - ``rich.table``, ``difflib``, ``mimetypes``: ``textual.color``, ``textual.design``,
+      ``textual.suggestions`` and ``textual.app`` import them for what the screen does not use.
 
 ``input`` and ``sequences``
     - ``textual._ansi_sequences.ANSI_SEQUENCES_KEYS``,

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 PALETTE = "textual.command"
 
 
 @contextmanager
 def lean_imports() -> Iterator[None]:
-    """Keep asyncio from importing ssl, and Textual from importing its command palette with a dozen
-    widgets.
+    """Keep Textual, rich and asyncio from importing what the screen does not use at first, or at
+    all. Together that takes about 20 ms, of which the command palette with its dozen widgets takes
+    12 and ssl 5.
 
-    The first takes 5 ms, and the screen opens no network connection. The second takes 12 ms;
-    ``TerminalApp`` imports the palette when it is opened.
+    A module that was imported before is left alone. Afterwards all of them can be imported.
     """
-    hidden = {"ssl": None, PALETTE: _stand_in()}
-    missing = [name for name in hidden if name not in sys.modules]
+    missing = [name for name in _HIDDEN if name not in sys.modules]
     for name in missing:
-        sys.modules[name] = hidden[name]  # type: ignore[assignment]  # None: "import" fails
+        sys.modules[name] = _HIDDEN[name]  # type: ignore[assignment]  # None: "import" fails
     try:
         yield
     finally:
@@ -29,13 +29,31 @@ def lean_imports() -> Iterator[None]:
             del sys.modules[name]
 
 
-def _stand_in() -> ModuleType:
-    """A module with the names that textual.app and textual.theme import from the palette's module.
-    The first uses them to open the palette, the second for a list of themes that we do not
-    offer."""
-    module = ModuleType(PALETTE)
-    for name in ("CommandPalette", "Provider", "SimpleProvider"):
-        setattr(module, name, type(name, (), {}))
-    for name in ("CommandListItem", "DiscoveryHit", "Hit", "Hits"):
-        setattr(module, name, object)  # only in annotations and in what is not called
+def _stand_in(name: str, names: Mapping[str, Any]) -> ModuleType:
+    module = ModuleType(name)
+    vars(module).update(names)
     return module
+
+
+class _Anything:
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+
+_HIDDEN: dict[str, ModuleType | None] = {
+    "ssl": None,  # the screen opens no network connection
+    # textual.app opens the palette, which ``TerminalApp`` does in its place; textual.theme has a
+    # list of themes that we do not offer.
+    PALETTE: _stand_in(
+        PALETTE,
+        {name: type(name, (), {}) for name in ("CommandPalette", "Provider", "SimpleProvider")}
+        # only in annotations and in what is not called
+        | dict.fromkeys(("CommandListItem", "DiscoveryHit", "Hit", "Hits"), object),
+    ),
+    # Textual's colours as a table, for its documentation.
+    "rich.table": _stand_in("rich.table", {"Table": _Anything}),
+    # Suggestions in the errors of a style sheet.
+    "difflib": _stand_in("difflib", {"get_close_matches": lambda *_, **__: []}),
+    # Files to download, for applications in a browser.
+    "mimetypes": _stand_in("mimetypes", {}),
+}
+"""Modules to hide, and what stands for them meanwhile."""

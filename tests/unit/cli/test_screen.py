@@ -17,7 +17,7 @@ from tui.screens import preload
 preload()
 print(*sorted(first))
 print(*sorted(set(sys.modules) - first))
-import ssl
+import ssl, mimetypes, difflib, rich.table
 """
 
 MODULES = 680
@@ -53,6 +53,7 @@ def test_what_the_first_frame_does_not_need_is_imported_after_it() -> None:
     assert "asyncio" in first
     assert not {"ssl", "hashlib", "libvirt", "pyudev", "pynvml"} & first
     assert not {"textual.command", "textual.widgets._input"} & first
+    assert not {"rich.table", "difflib", "mimetypes"} & first
     sources = {name.split(".")[2] for name in first if name.startswith("tui.host.")}
     assert not {"agent", "drm", "uses", "memory", "kernel_log", "files"} & sources
     assert not {f"tui.host.libvirt.{name}" for name in ("source", "control")} & first
