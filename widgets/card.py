@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
+
+from msgspec import field
+from msgspec.structs import replace
 
 from tui.model import (
     CardReading,
@@ -18,6 +20,7 @@ from tui.model import (
     Swap,
     value_of,
 )
+from widgets.as_shown import AsShown
 from widgets.card_names import card_name
 from widgets.figures import ago, short
 from widgets.footer import Hint
@@ -53,8 +56,7 @@ DRIVER_SOURCES: dict[str, MetricsSource] = {
 """The source that reads the cards of a driver."""
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(AsShown, frozen=True, eq=False):
     """A card as of ``at``, and what else its panel needs.
 
     ``series`` are its past values, and ``extremes`` those of the series when full-screen;
@@ -65,12 +67,12 @@ class Card:
     act on the card; ``start_key`` starts the guest, and ``checks_key`` shows all checks.
     ``first_step`` says what is not set up yet, in full and briefly. ``twin``: another card has the
     same name. ``flash``: its owner has just changed.
-
-    Two values are equal if they look the same: ages are compared as they are shown.
     """
 
+    UNSEEN: ClassVar[frozenset[str]] = frozenset({"at", "age_s", "last_age_s"})
+
     gpu: Gpu
-    at: datetime = field(compare=False)
+    at: datetime
     number: int = 1
     series: Mapping[CardSeries, Series] = field(default_factory=dict)
     lower: CardSeries | None = None
@@ -78,10 +80,10 @@ class Card:
     checks: tuple[Check, ...] = ()
     swap: Swap | None = None
     usual_s: float | None = None
-    age_s: float | None = field(default=None, compare=False)
+    age_s: float | None = None
     late_s: float = LATE_S
     last: CardReading | None = None
-    last_age_s: float | None = field(default=None, compare=False)
+    last_age_s: float | None = None
     quiet: bool = False
     guest: str | None = None
     host_driver: str | None = None
@@ -93,16 +95,15 @@ class Card:
     twin: bool = False
     flash: bool = False
     extremes: Mapping[CardSeries, Extremes] = field(default_factory=dict)
-    steps: tuple[str, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
+    @property
+    def shown(self) -> tuple[object, ...]:
         seconds = seconds_text(self.swap_s) if self.moving_swap else ""
-        told = (age_text(self.age_s), age_text(self.last_age_s), seconds)
-        object.__setattr__(self, "steps", (*told, str(self.late)))
+        return age_text(self.age_s), age_text(self.last_age_s), seconds, self.late
 
     def with_gpu(self, gpu: Gpu) -> Card:
         """The same with another state of its GPU."""
-        return dataclasses.replace(self, gpu=gpu)  # noqa: TID251 - this one is no Struct
+        return replace(self, gpu=gpu)
 
     @property
     def name(self) -> str:

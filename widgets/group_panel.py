@@ -13,7 +13,6 @@ from tui.model import HostView, Notable
 from widgets.footer import Hint, hint_line
 from widgets.glyphs import RICH, Glyphs
 from widgets.group_lines import Row, group_rows, sign_of
-from widgets.group_table import matching_groups, table_rows
 from widgets.lines import Line, Span, join, line, width_of, wrap
 from widgets.panel import Edges, Panel
 
@@ -121,25 +120,35 @@ class GroupPanel(Panel):
 
     def _table(self, width: int) -> list[Row]:
         """The full-screen rows, which do not change when the cursor moves."""
+        from widgets.group_table import table_rows  # noqa: PLC0415 - not for the first frame
+
         of = (self._shown, width)
         if of != self._table_of:
             self._table_of = of
             self._table_rows = table_rows(self._view, width, self._filter, self.glyphs)
         return self._table_rows
 
+    def _matching(self) -> int | None:
+        """How many groups the filter leaves; ``None`` without one."""
+        if not self._filter:
+            return None
+        from widgets.group_table import matching_groups  # noqa: PLC0415 - not for the first frame
+
+        return matching_groups(self._view, self._filter)
+
     def _draw(self) -> None:
         width = self.space.width
         if width <= 0:
             return
-        view, hidden = self._view, 0
+        view, hidden, found = self._view, 0, None
         if self._zoomed:
             rows = self._table(width)
+            found = self._matching()
         else:
             rows, count, told = group_rows(
                 view, self._notable, self.space, self.glyphs, flash=self._flash
             )
             hidden = 0 if told else count
-        found = matching_groups(view, self._filter) if self._zoomed and self._filter else None
         self.set_edges(
             group_edges(view, width, self.glyphs, keys=self._keys, hidden=hidden, found=found)
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
+
+from msgspec import field
+from msgspec.structs import replace
 
 from tui.model import (
     Check,
@@ -19,6 +21,7 @@ from tui.model import (
     PciFunction,
     Wait,
 )
+from widgets.as_shown import AsShown
 from widgets.figures import ago, uptime
 from widgets.footer import Hint
 from widgets.glyphs import RICH, Glyphs
@@ -41,8 +44,7 @@ UNRESPONSIVE: tuple[DomainState, ...] = ("paused", "pmsuspended", "crashed")
 """States in which a guest cannot be asked to shut down."""
 
 
-@dataclass(frozen=True)
-class GuestState:
+class GuestState(AsShown, frozen=True, eq=False):
     """The guests of a host as of ``at``, the allowed one first, and what else the panel needs.
 
     ``gpu`` is the guest GPU, ``devices`` are the verdicts on the guest's host devices,
@@ -53,20 +55,20 @@ class GuestState:
     vCPU that waited most, in milliseconds per second, ``vcpu_waits`` those of each vCPU, and
     ``worst_wait`` is the worst of the last minute. ``extremes`` and ``wait_extremes`` are those of
     the two series when full-screen. ``keys`` act on the guest; ``roles_key`` chooses it.
-
-    Two values are equal if they look the same: ages are compared as they are shown.
     """
 
+    UNSEEN: ClassVar[frozenset[str]] = frozenset({"at", "gpu", "functions", "silent_s"})
+
     guests: tuple[Guest, ...]
-    at: datetime = field(compare=False)
-    gpu: Gpu | None = field(default=None, compare=False)
+    at: datetime
+    gpu: Gpu | None = None
     devices: tuple[GuestDevice, ...] = ()
-    functions: Mapping[str, PciFunction] = field(default_factory=dict, compare=False)
+    functions: Mapping[str, PciFunction] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     series: Series = ()
     marks: tuple[Mark, ...] = ()
     problem: str | None = None
-    silent_s: float | None = field(default=None, compare=False)
+    silent_s: float | None = None
     hung: bool = False
     ended_at: datetime | None = None
     keys: tuple[Hint, ...] = ()
@@ -76,18 +78,17 @@ class GuestState:
     wait_extremes: Extremes | None = None
     vcpu_waits: tuple[Series, ...] = ()
     worst_wait: Wait | None = None
-    steps: tuple[object, ...] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
+    @property
+    def shown(self) -> tuple[object, ...]:
         gpu = self.gpu
         card = gpu and (gpu.functions, gpu.owner, gpu.viability, gpu.taken_by, gpu.may_be_taken)
-        steps = (self.up, self.silent, self.last_ran, card)
-        object.__setattr__(self, "steps", steps)
+        return self.up, self.silent, self.last_ran, card
 
     def without_others(self) -> GuestState:
         """The same with only the allowed guest."""
         allowed = tuple(guest for guest in self.guests if guest.allowed)
-        return dataclasses.replace(self, guests=allowed)  # noqa: TID251 - this one is no Struct
+        return replace(self, guests=allowed)
 
     @property
     def allowed(self) -> Guest | None:

@@ -19,7 +19,6 @@ from widgets.guest import (
 )
 from widgets.guest_lines import alert_lines, domain_lines, reason_lines, running_lines
 from widgets.guest_off import off_lines, reasons
-from widgets.guest_zoom import zoomed_lines
 from widgets.lines import Line, Span, faded, join, line, width_of, wrap
 from widgets.panel import Edges
 
@@ -59,6 +58,8 @@ def guest_page(
 ) -> GraphLines:
     """The panel's lines in ``space``; with ``times`` it is full-screen."""
     if times is not None and state.domain is not None:
+        from widgets.guest_zoom import zoomed_lines  # noqa: PLC0415 - not for the first frame
+
         return zoomed_lines(state, state.domain, space, times, glyphs)
     return GraphLines(guest_lines(state, space, glyphs))
 

@@ -311,7 +311,7 @@ async def test_the_rows_of_all_groups_are_made_once(monkeypatch: pytest.MonkeyPa
         widths.append(width)
         return table_rows(view, width, *others)
 
-    monkeypatch.setattr("widgets.group_panel.table_rows", counted)
+    monkeypatch.setattr("widgets.group_table.table_rows", counted)
     rig = Rig()
     async with rig.running() as pilot:
         await pilot.press("g", "down", "down")
