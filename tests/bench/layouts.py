@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from tests.bench.places import CONFIG, CONTROL, DOMAINS, PLAIN, WATCH, root
+from tests.bench.places import CONFIG, CONTROL, DOMAINS, PLAIN, UDEV, WATCH, root
 from tests.hosts_layout import bind, lay_out
 from tests.hosts_layout import hosts as captured
+from tui.host.pci.names import PciIds
+from tui.host.tree import MACHINE
 from tui.theme import ANSI_DARK
 
 USUAL = "19-x570-1080ti-gt710"
@@ -40,6 +42,18 @@ class Layout:
             f"{len(self.gpus)} GPUs, {functions} PCI devices, {len(self.pci['groups'])} groups, "
             f"{self.domains} domains"
         )
+
+    def write_udev(self, folder: Path) -> None:
+        """Write what udev's hardware database says of each function, as udevd does."""
+        ids = PciIds([MACHINE])
+        folder.mkdir(parents=True)
+        for each in self._functions():
+            name, vendor = ids.names(each["vendor"], each["device"])
+            (folder / f"+pci:{each['addr']}").write_text(
+                f"I:1000000\nE:ID_PCI_CLASS_FROM_DATABASE={each['class']}\n"
+                f"E:ID_VENDOR_FROM_DATABASE={vendor or 'Unknown vendor'}\n"
+                f"E:ID_MODEL_FROM_DATABASE={name or 'Unknown device'}\nG:seat\nQ:seat\nV:1\n"
+            )
 
     def _functions(self) -> Iterator[dict[str, Any]]:
         for group in self.pci["groups"].values():
@@ -94,6 +108,7 @@ def lay_out_all(layout: Layout, folder: Path) -> None:
     sys = lay_out(layout.pci, root(folder)) / "sys"
     for address in layout.gpus:
         bind(sys, (sys / "bus/pci/devices" / address).resolve(), "nvidia")
+    layout.write_udev(root(folder) / UDEV)
     (folder / CONTROL).touch()
     (folder / DOMAINS).write_text(_domains(layout))
     usual = f'guest = "guest-00"\nguest_gpu = "{layout.gpus[-1]}"\n'

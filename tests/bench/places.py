@@ -17,6 +17,10 @@ HISTORY = f"{RUN}/history"
 """The newest part of the watch's history."""
 
 
+UDEV = "run/udev/data"
+"""The database of the host's udev, below what stands for ``/``."""
+
+
 def root(folder: Path) -> Path:
     """The directory that stands for ``/``."""
     return folder / "host"

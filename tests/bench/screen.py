@@ -23,12 +23,13 @@ gc.disable()  # before the imports, as tui.__main__ does
 
 from msgspec.structs import replace
 
-from tests.bench.places import CONFIG, DOMAINS, PLAIN, root
+from tests.bench.places import CONFIG, DOMAINS, PLAIN, UDEV, root
 from tui.cli import main as cli
 from tui.host import Host, Source, Wake, real
 from tui.host.nvml.source import NvmlSource
+from tui.host.pci.names import Names
 from tui.host.pci.source import PciSource
-from tui.host.tree import PlainTree
+from tui.host.tree import PlainTree, Tree
 from tui.model import Domain, Guests
 from tui.rules import libvirt_uri
 
@@ -37,8 +38,12 @@ STILL = datetime(2026, 1, 1, 12, tzinfo=UTC)
 Seconds = Callable[[], float]
 
 
-class EventfulPci(PciSource):
-    """A source that listens to this machine's events, as on a live host."""
+class LivePci(PciSource):
+    """A source with what a live host has: names from udev, and events, which are this machine's."""
+
+    def __init__(self, root: Tree) -> None:
+        super().__init__(root)
+        self._names = Names(root, root / UDEV)
 
     def watch(self, wake: Wake) -> None:
         super().watch(wake)
@@ -93,7 +98,7 @@ def lay_under(folder: Path, still: bool) -> None:
     now = (lambda: STILL) if still else _now
     real_host, read_guests = real.real_host, real._guests
     vars(real).update(
-        PciSource=partial(EventfulPci, PlainTree(root(folder))),
+        PciSource=partial(LivePci, PlainTree(root(folder))),
         NvmlSource=partial(NvmlSource, root(folder)),
         _guests=guests,
         real_host=host,

@@ -26,17 +26,21 @@ PLACES = (
 )
 """Where distributions install pci.ids, below the root."""
 
+UDEV = MACHINE / "run/udev/data"
+"""The database of this machine's udev."""
+
 _NEXT_VENDOR = re.compile(rb"\n[0-9a-zA-Z]")
 
 
 class Names:
     """Names of the functions of one host, safe to draw.
 
-    A captured host has no udev database; its own pci.ids takes precedence over this machine's.
+    ``udev`` is the database of its udev; a captured host has none. Its own pci.ids takes precedence
+    over this machine's.
     """
 
-    def __init__(self, root: Tree) -> None:
-        self._udev = root.is_machine
+    def __init__(self, root: Tree, udev: Tree | None = None) -> None:
+        self._udev = UDEV if udev is None and root.is_machine else udev
         self._ids = PciIds([root] if root.is_machine else [root, MACHINE])
         self._known: dict[tuple[str, str, str], tuple[str, str | None]] = {}
 
@@ -45,11 +49,11 @@ class Names:
         key = address, vendor, device
         if key in self._known:
             return self._known[key]
-        by_udev = udev_names(address) if self._udev else (None, None)
+        by_udev = (None, None) if self._udev is None else udev_names(address, self._udev)
         by_ids = self._ids.names(vendor, device) if None in by_udev else (None, None)
         name = by_udev[0] or by_ids[0] or f"{vendor}:{device}"
         found = name, by_udev[1] or by_ids[1]
-        if by_udev[0] or not self._udev:  # else udev may still be handling a hotplug
+        if by_udev[0] or self._udev is None:  # else udev may still be handling a hotplug
             self._known[key] = found
         return found
 
@@ -122,16 +126,12 @@ class PciIds:
                 yield data
 
 
-def udev_names(
-    address: str, database: Tree = MACHINE / "run/udev/data"
-) -> tuple[str | None, str | None]:
+def udev_names(address: str, database: Tree = UDEV) -> tuple[str | None, str | None]:
     """Return the names that udev's hardware database gave a function and its vendor."""
     return database_names(f"+pci:{address}", database)
 
 
-def database_names(
-    device: str, database: Tree = MACHINE / "run/udev/data"
-) -> tuple[str | None, str | None]:
+def database_names(device: str, database: Tree = UDEV) -> tuple[str | None, str | None]:
     """Return the names that udev's hardware database gave a device and its vendor.
 
     Source: lines ``E:KEY=value`` of ``/run/udev/data/<device>`` (systemd: sd-device).
