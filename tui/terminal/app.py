@@ -86,6 +86,7 @@ class TerminalScreen(FramedScreen):
         ):
             classes = self._get_breakpoint_classes(size, breakpoints or [])
             self.set_class(True, *classes, update=False)
+        self.app.stylesheet.apply(self)
         await super()._compose()
 
 
