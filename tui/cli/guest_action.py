@@ -25,7 +25,7 @@ from tui.model import GuestAction, GuestPlan, HostView, UsbPlan
 from tui.model.errors import Doubtful, Refused, VfiotopError
 from tui.model.requests import Consent
 from tui.process.crash import may_have_begun
-from tui.process.output import say
+from tui.process.output import note, say
 from tui.report.plan import as_text, head
 from tui.rules.roles import Choice
 from tui.swap.consent import consent_key, consent_to, require_consent
@@ -93,8 +93,14 @@ def _carry_out(asked: GuestCommand, plan: GuestPlan, view: HostView, consent: Co
             return code
     if plan.action == "stop":
         say(f"{plan.name}: asking it to shut down")
-    with may_have_begun(VfiotopError):
-        run_to_end(plan, lambda: execute(asked.reopen(), asked.choice, plan, consent))
+    try:
+        with may_have_begun(VfiotopError):
+            run_to_end(plan, lambda: execute(asked.reopen(), asked.choice, plan, consent))
+    except (KeyboardInterrupt, VfiotopError) as error:
+        if plan.swap is not None and not isinstance(error, Unsettled):
+            address = plan.swap.address
+            note(f"{address} is on vfio-pci now: `vfiotop unbind {address}` gives it back.")
+        raise
     if plan.action == "stop":
         return wait_until_off(asked.reopen, plan, view, asked.arguments)
     say(f"{plan.name}: {_DONE[plan.action]}")

@@ -15,18 +15,25 @@ import pytest
 from tests.ui.rig import FakeControl, FakeInspector, Held
 from tests.unit.made import domain, guests, two_cards
 from tui.cli import guest as cli_guest
+from tui.cli import guest_action
 from tui.cli.exits import DONE, FAILED, STUCK
 from tui.config import Config
 from tui.host import Host, HostError, Unsettled
+from tui.host.demo.host import demo_host
 from tui.model import (
     Domain,
     DomainState,
     GuestAction,
+    GuestPlan,
     Guests,
     HostFacts,
+    HostView,
     NvmlReading,
+    Plan,
     Vitals,
 )
+from tui.model.requests import Consent
+from tui.rules.roles import Choice
 
 VM = domain("my vm", state="running", uuid="4dea22b3-1d52-d8f3-2516-782e98ab3fa0")
 
@@ -178,6 +185,32 @@ def test_a_signal_at_the_start_of_an_action(
         with pytest.raises(KeyboardInterrupt):
             run("pause", control)
     assert control.begun.is_set() is begins
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyboardInterrupt(), True),
+        (HostError("libvirt could not start it"), True),
+        (Unsettled("libvirt's answer was lost"), False),  # its own words say what to do
+    ],
+)
+def test_a_start_that_fails_after_its_swap_says_where_the_card_is(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+    error: BaseException, told: bool,
+) -> None:  # fmt: skip
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("tui.cli.bind.carry_out", lambda *_: DONE)
+    monkeypatch.setattr(guest_action, "run_to_end", fails)
+    swap = Plan("bind", "0000:01:00.0", ("0000:01:00.0",), ())
+    plan = GuestPlan("start", "my vm", "my vm", VM.uuid, "'my vm'", ("start it",), swap=swap)
+    asked = guest_action.GuestCommand(demo_host("idle"), Choice(), argparse.Namespace())
+    with pytest.raises(type(error)):
+        guest_action._carry_out(asked, plan, HostView(), Consent())
+    words = "0000:01:00.0 is on vfio-pci now: `vfiotop unbind 0000:01:00.0` gives it back.\n"
+    assert capfd.readouterr().err == (words if told else "")
 
 
 class Interrupting(Control):
