@@ -21,6 +21,7 @@ names, or touches the tty:
     - ``Screen._compose``, ``_on_screen_resume``, ``_compositor_refresh`` (all overridden),
       ``_dirty_widgets`` and ``_get_breakpoint_classes``: the first frame is styled and drawn once.
       Textual calls the handlers of all classes, so ``_on_screen_resume`` adds to its own.
+    - ``_css_update_count``: which change of the theme a refresh of all styles is for.
     - ``rich.console.Console._color_system``: the depth of colour that Textual found.
 
 ``frames.FramedScreen`` (a subclass of ``textual.screen.Screen``)

@@ -115,6 +115,7 @@ class TerminalApp(App[None]):
         self._no_flow_control = FlowControl()
         self._draw_scheduled = False
         self._after_frame: list[Callable[[], object]] = []
+        self._styled: int | None = None
 
     @property
     def _terminal(self) -> TerminalDriver | None:
@@ -131,6 +132,14 @@ class TerminalApp(App[None]):
     def on_load(self) -> None:
         loop = asyncio.get_running_loop()
         self.ending.set_exit(partial(loop.call_soon_threadsafe, self.exit, None, 1))
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Style everything again. At the start Textual calls this twice for one theme, before there
+        are widgets: the second time changes nothing."""
+        asked = self._css_update_count
+        if asked != self._styled or self.screen.is_mounted:
+            self._styled = asked
+            super().refresh_css(animate)
 
     @property
     def failure(self) -> Exception | None:
