@@ -9,7 +9,7 @@ from tests.values import replace
 from tui.host import HostError
 from tui.model import Check, Guests, Holder, Holders
 from tui.screens.doctor import command_of
-from tui.terminal.app import COPY_LIMIT, to_copy
+from tui.terminal.clipboard import COPY_LIMIT, to_copy
 from widgets.doctor_panel import DoctorPanel
 
 

@@ -24,7 +24,7 @@ from tui.screens.base import CHECK_S
 from tui.screens.panel_screen import PanelScreen
 from tui.screens.swap_words import defect
 from tui.session import Session
-from tui.terminal.app import to_copy
+from tui.terminal.clipboard import to_copy
 from widgets.doctor_panel import Ahead, DoctorPanel
 
 COMMAND = re.compile(r"`([^`]+)`")

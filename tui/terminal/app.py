@@ -20,6 +20,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from tui.terminal.alert import alert
+from tui.terminal.clipboard import to_copy
 from tui.terminal.compositor import RowCompositor
 from tui.terminal.driver import TerminalDriver
 from tui.terminal.ending import Ending
@@ -33,17 +34,6 @@ COALESCE_S = 0.015
 
 MOST_WAITS = 4
 """How many times it waits that long while there is more to come."""
-
-
-COPY_LIMIT = 4096
-"""Maximum bytes to copy; some terminals ignore longer sequences."""
-
-
-def to_copy(text: str) -> str:
-    """The part of a text to copy: no control characters, which a shell would act on when the text
-    is pasted."""
-    clean = "".join(c if c.isprintable() else " " for c in text)
-    return clean.encode("utf-8", "replace")[:COPY_LIMIT].decode("utf-8", "ignore")
 
 
 def is_field(widget: object) -> bool:
