@@ -104,8 +104,9 @@ def reset_cards(topology: Topology) -> Iterator[Callable[[str], None]]:
 
 @pytest.fixture
 def whole() -> Iterator[None]:
-    """Leave the card with the host and nothing to recover, even after a failure."""
+    """The card with the host and no journal, before and after, even after a failure."""
     assert drivers() == HOST
+    JOURNAL.unlink(missing_ok=True)
     yield
     for address in (SOUND, CARD):
         bind(address, None)
