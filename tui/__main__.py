@@ -10,10 +10,9 @@ import gc
 import os
 import signal
 import sys
-from typing import NoReturn
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run ``vfiotop`` and end the process with its exit code."""
     code = run()
     from tui.process.leave import leave  # noqa: PLC0415 - not before root is kept from compiling

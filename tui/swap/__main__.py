@@ -35,10 +35,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 
-def main(arguments: Sequence[str]) -> NoReturn:
+def main(arguments: Sequence[str]) -> None:
     """Run the launcher or the runner and end the process with its exit code."""
     from tui.process.leave import leave  # noqa: PLC0415 - only after isolation
 
