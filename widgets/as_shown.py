@@ -10,13 +10,14 @@ from msgspec import Struct
 class AsShown(Struct, frozen=True, eq=False):
     """A value with times, which are compared as they are shown: a widget draws only what differs.
 
-    ``UNSEEN`` names the fields that are not compared themselves. ``shown`` is how they are shown.
+    ``UNSEEN`` names the fields that are not compared themselves, but by what is ``shown`` of them.
     """
 
     UNSEEN: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def shown(self) -> tuple[object, ...]:
+        """What stands for the fields in ``UNSEEN``."""
         return ()
 
     def __eq__(self, other: object) -> bool:

@@ -17,6 +17,8 @@ from widgets.guest import (
     short_uptime,
     state_span,
 )
+from widgets.guest_lines import alert_lines, domain_lines, reason_lines, running_lines
+from widgets.guest_off import off_lines, reasons
 from widgets.lines import Line, Span, faded, join, line, width_of, wrap
 from widgets.panel import Edges
 
@@ -69,9 +71,6 @@ def guest_lines(state: GuestState, space: Size, glyphs: Glyphs = RICH) -> list[L
         return []
     if domain is None:
         return _without_guest(state, space, glyphs)[: space.height]
-    from widgets.guest_lines import running_lines  # noqa: PLC0415 - not for the first frame
-    from widgets.guest_off import off_lines  # noqa: PLC0415
-
     return (off_lines if is_off(domain) else running_lines)(state, domain, space, glyphs)
 
 
@@ -121,8 +120,6 @@ def _most(state: GuestState, domain: Domain, shown: Line, glyphs: Glyphs) -> Lin
     if not is_off(domain):
         load = "" if domain.cpu_pct is None else f"CPU {domain.cpu_pct:.0f} %"
         return join([line(Span(load, "strong")) if load else (), shown])
-    from widgets.guest_off import reasons  # noqa: PLC0415 - not for the first frame
-
     refused = any(each.verdict == "fail" for each in reasons(state, domain))
     return line(Span(f"{glyphs.failed} not ready", "bad")) if refused else shown
 
@@ -143,12 +140,6 @@ def _without_guest(state: GuestState, space: Size, glyphs: Glyphs) -> list[Line]
     width, height = space
     if state.problem == NOT_READ_YET.reason:
         return wrap("Waiting for libvirt.", width, "label")
-    from widgets.guest_lines import (  # noqa: PLC0415 - not for the first frame
-        alert_lines,
-        domain_lines,
-        reason_lines,
-    )
-
     alerts = [*alert_lines(state, None, width), *reason_lines(state, width)]
     if not state.guests:
         return alerts or wrap("No domain is defined in libvirt.", width, "label")

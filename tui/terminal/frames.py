@@ -85,9 +85,10 @@ class FramedScreen(Screen[None]):
             widget._repaint_required = False
         self._compositor.update_widgets(drawn)
         super()._compositor_refresh()
+        self.frame_written()
 
     def frame_written(self) -> None:
-        """A frame was written that had to wait for its widgets; for subclasses."""
+        """Called after each frame; for subclasses."""
 
     def _write_frame(self) -> None:
         wants = self._layout_required or self._repaint_required

@@ -40,6 +40,11 @@ class Sides(FramedScreen):
         still.cursor_blink = False
         yield still
 
+    written = 0
+
+    def frame_written(self) -> None:
+        self.written += 1
+
     def show(self) -> None:
         self.query_one("#one").styles.width = 20
         self.query_one("#two").styles.display = "block"
@@ -82,9 +87,11 @@ async def test_each_frame_is_whole_and_a_change_takes_one() -> None:
         screen = app.screen
         assert isinstance(screen, Sides)
         screen.show()
+        before = screen.written
         await pilot.pause()
         await pilot.pause()
         assert app.frames == [[(20, 20), (40, 40)]]
+        assert screen.written == before + 1
 
 
 async def test_cells_that_changed_are_written_at_once_and_once() -> None:
@@ -97,9 +104,11 @@ async def test_cells_that_changed_are_written_at_once_and_once() -> None:
         assert isinstance(screen, Sides)
         while not screen.is_settled:
             await pilot.pause()
+        before = screen.written
         screen.query_one("#one", Measure).paint([line("7")])
         screen.write_drawn()
         assert app.frames == [[(40, 7)]]
+        assert screen.written == before + 1
         await pilot.pause()
         await pilot.pause()
         assert app.frames == [[(40, 7)]]
