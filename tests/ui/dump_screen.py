@@ -16,7 +16,7 @@ from tui import app
 from tui.app import VfiotopApp
 
 
-def main(file: str) -> int:
+def main(file: str) -> None:
     count = 0
 
     def dump(dumping: VfiotopApp) -> None:
@@ -44,8 +44,8 @@ def main(file: str) -> int:
 
     app.VfiotopApp = DumpingApp  # type: ignore[misc]
     sys.argv = ["vfiotop", "--demo"]
-    return entry.main()
+    entry.main()
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1]))
+    main(sys.argv[1])
