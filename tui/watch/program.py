@@ -28,6 +28,7 @@ from tui.process.output import json_text
 from tui.process.privileges import ROOT_PATH
 from tui.process.scope import own_scope
 from tui.report.event import as_json
+from tui.watch.systemd import shutting_down
 
 _AS_USER = Path(__file__).with_name("as_user.py")
 
@@ -46,6 +47,9 @@ TASKS_LIMIT = 256
 
 SCOPE_S = 10.0
 """Seconds that systemd gets to make the program's scope."""
+
+SCOPE_RETRY_S = 0.05
+"""Seconds before systemd is asked again for a scope that it has refused; then twice as many."""
 
 LEFT_S = 2.0
 """Seconds after the limit at which systemd ends what the program has left behind."""
@@ -77,7 +81,7 @@ def identity(name: str) -> Identity:
 
 
 class _NoScope(Exception):
-    """systemd-run has ended without making a scope."""
+    """systemd-run has made no scope. Its text is what that said, after a colon."""
 
 
 class EventProgram:
@@ -148,39 +152,43 @@ class EventProgram:
         if self._killed is not None and self._killed.poll() is None:
             return "was killed but has not exited yet"
         scope = self._scope()
-        try:
-            return self._run_in(scope, line)
-        except _NoScope:  # systemd makes none while the host shuts down
-            return self._run_in((), line)
+        ends_s = time.monotonic() + SCOPE_S
+        wait_s = SCOPE_RETRY_S
+        while True:
+            try:
+                return self._run_in(scope, line, ends_s)
+            except _NoScope as error:
+                if time.monotonic() + wait_s >= ends_s:
+                    return f"was not started: systemd made no scope for it{error}"
+            if shutting_down():  # systemd makes none from then on
+                return self._run_in((), line, ends_s)
+            time.sleep(wait_s)
+            wait_s *= 2
 
-    def _run_in(self, scope: Sequence[str], line: bytes) -> str | None:
-        """Run the program in a scope; returns how it failed, ``None`` if it did not. Raises
-        ``_NoScope``."""
+    def _run_in(self, scope: Sequence[str], line: bytes, ends_s: float) -> str | None:
+        """Run the program in a scope, which systemd makes until ``ends_s``; returns how it failed,
+        ``None`` if it did not. Raises ``_NoScope``."""
         try:
             child, errors, begun = self._start(scope)
         except (OSError, subprocess.SubprocessError) as error:
             return f"could not be started ({error})"
         with errors, begun:
-            if scope and not self._has_begun(child, begun):
-                return f"was not started: systemd made no scope for it within {SCOPE_S:.0f} s"
+            if scope and not self._has_begun(child, begun, ends_s):
+                raise _NoScope(_said(errors))
             return self._end_of(child, errors, line)
 
-    def _has_begun(self, child: subprocess.Popen[bytes], begun: io.FileIO) -> bool:
+    def _has_begun(self, child: subprocess.Popen[bytes], begun: io.FileIO, ends_s: float) -> bool:
         """Wait until systemd-run has become ``as_user.py``; kill it if that takes too long. The
-        program must not run without its limits then: its own load may be the reason. Raises
-        ``_NoScope`` if systemd-run has ended instead."""
+        program must not run without its limits then: its own load may be the reason."""
         poller = select.poll()
         poller.register(begun, select.POLLIN)
-        poller.poll(SCOPE_S * 1000)
-        answer = begun.read(1)
-        if answer:
+        poller.poll(max(0.0, ends_s - time.monotonic()) * 1000)
+        if begun.read(1):
             return True
         assert child.stdin is not None
         child.stdin.close()
         self._kill(child)
-        if answer is None:
-            return False
-        raise _NoScope
+        return False
 
     def _end_of(self, child: subprocess.Popen[bytes], errors: io.FileIO, line: bytes) -> str | None:
         """Hand over the event and wait for the program's end; returns how it failed."""
@@ -191,8 +199,7 @@ class EventProgram:
             return f"did not end within {self._limit_s:.0f} s"
         if child.returncode == 0:
             return None
-        said = clean((errors.read(SAID_LIMIT) or b"").decode(errors="replace"), SAID_LIMIT)
-        return f"ended with exit status {child.returncode}" + (f": {said}" if said else "")
+        return f"ended with exit status {child.returncode}{_said(errors)}"
 
     def _kill(self, child: subprocess.Popen[bytes]) -> None:
         """Kill the program with all that is in its process group."""
@@ -260,6 +267,12 @@ class EventProgram:
             "LC_ALL": "C.UTF-8",
         }  # fmt: skip
         return {"env": environment, "umask": 0o077}
+
+
+def _said(errors: io.FileIO) -> str:
+    """What is in this pipe, after a colon; empty if nothing is."""
+    said = clean((errors.read(SAID_LIMIT) or b"").decode(errors="replace"), SAID_LIMIT)
+    return f": {said}" if said else ""
 
 
 def _pipe() -> tuple[io.FileIO, int]:

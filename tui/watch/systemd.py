@@ -1,4 +1,5 @@
-"""What systemd offers a service: readiness, watchdog, sleep inhibition, and whether it boots.
+"""What systemd offers a service: readiness, watchdog, sleep inhibition, and whether the host is
+booting or shutting down.
 
 Without systemd each of these does nothing.
 """
@@ -93,18 +94,28 @@ def in_journal() -> bool:
 
 
 def booting() -> bool:
-    """Whether the host is still starting (systemctl(1), is-system-running)."""
+    """Whether the host is still starting."""
+    return _system_state() in (b"initializing", b"starting")
+
+
+def shutting_down() -> bool:
+    """Whether the host is shutting down."""
+    return _system_state() == b"stopping"
+
+
+def _system_state() -> bytes:
+    """What ``systemctl is-system-running`` prints (systemctl(1)); empty if that cannot be told."""
     tool = shutil.which("systemctl", path=ROOT_PATH)
     if tool is None or not systemd_runs():
-        return False
+        return b""
     try:
         done = subprocess.run(  # noqa: S603
             [tool, "is-system-running"], stdin=subprocess.DEVNULL, capture_output=True,
             timeout=ASK_S, check=False,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
-        return False
-    return done.stdout.strip() in (b"initializing", b"starting")
+        return b""
+    return done.stdout.strip()
 
 
 def tell_console(text: str, place: Path = CONSOLE) -> None:

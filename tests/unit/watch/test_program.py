@@ -386,10 +386,42 @@ def test_it_runs_in_a_scope_with_limits(monkeypatch: pytest.MonkeyPatch, log: Pa
 
 
 @as_root
-def test_without_a_scope_to_be_had_it_runs_all_the_same(
+@pytest.mark.parametrize("end", ["exit 1", "kill -TERM $$"])
+def test_systemd_is_asked_again_for_a_scope(
+    end: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, log: Path
+) -> None:
+    """A stop of the service, for one, may end systemd-run."""
+    asked = tmp_path / "asked"
+    refuses = f'echo >>{asked}; [ $(wc -l <{asked}) = 3 ] || {end}; IN=scope exec "$@"'
+    in_scope(monkeypatch, "/bin/sh", "-c", refuses, "sh")
+    monkeypatch.setattr(program, "shutting_down", lambda: False)
+    assert run('echo "$IN" >>"$1"', ENDED, user=PLAYER, words=[str(log)]) == []
+    assert log.read_text() == "scope\n"
+
+
+NO_SCOPE = "echo there is none >&2; exit 1"
+
+
+@as_root
+def test_without_a_scope_it_does_not_run(monkeypatch: pytest.MonkeyPatch, log: Path) -> None:
+    """It would run without limits, as part of the service."""
+    monkeypatch.setattr(program, "SCOPE_S", 0.5)
+    monkeypatch.setattr(program, "shutting_down", lambda: False)
+    in_scope(monkeypatch, "/bin/sh", "-c", NO_SCOPE, "sh")
+    (complaint,) = run('cat >>"$1"', ENDED, user=PLAYER, words=[str(log)])
+    assert complaint == (
+        "on_event: /bin/sh was not started: systemd made no scope for it: there is none"
+    )
+    assert log.read_text() == ""
+
+
+@as_root
+def test_without_a_scope_it_runs_while_the_host_shuts_down(
     monkeypatch: pytest.MonkeyPatch, log: Path
 ) -> None:
-    in_scope(monkeypatch, "/bin/sh", "-c", "echo no scope while stopping >&2; exit 1", "sh")
+    """systemd makes no scope then, and ends all services soon."""
+    monkeypatch.setattr(program, "shutting_down", lambda: True)
+    in_scope(monkeypatch, "/bin/sh", "-c", NO_SCOPE, "sh")
     assert run('cat >>"$1"', ENDED, user=PLAYER, words=[str(log)]) == []
     assert len(log.read_text().splitlines()) == 1
 
@@ -416,7 +448,7 @@ def test_it_does_not_run_outside_a_scope_that_comes_too_late(
     monkeypatch.setattr(program, "SCOPE_S", 0.3)
     in_scope(monkeypatch, "/bin/sh", "-c", "exec sleep 600", "sh")
     (complaint,) = run('cat >>"$1"', ENDED, user=PLAYER, words=[str(log)])
-    assert complaint == "on_event: /bin/sh was not started: systemd made no scope for it within 0 s"
+    assert complaint == "on_event: /bin/sh was not started: systemd made no scope for it"
     assert log.read_text() == ""
 
 

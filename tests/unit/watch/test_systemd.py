@@ -305,3 +305,31 @@ def test_a_holder_that_does_not_end_is_killed(
     assert inhibitor.hold("why")
     inhibitor.release()
     assert lock.until_free()
+
+
+# --- what the host is doing -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "boots", "shuts_down"),
+    [
+        ("echo initializing; exit 1", True, False),
+        ("echo starting; exit 1", True, False),
+        ("echo running", False, False),
+        ("echo degraded; exit 1", False, False),
+        ("echo stopping; exit 1", False, True),
+        ("echo offline; exit 1", False, False),
+        ("exit 1", False, False),
+    ],
+)
+def test_whether_the_host_is_booting_or_shutting_down(
+    said: str, boots: bool, shuts_down: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tool = tmp_path / "systemctl"
+    tool.write_text(f'#!/bin/sh\n[ "$*" = is-system-running ] || exit 9\n{said}\n')
+    tool.chmod(0o755)
+    monkeypatch.setattr(systemd, "ROOT_PATH", str(tmp_path))
+    monkeypatch.setattr(systemd, "systemd_runs", lambda: True)
+    assert (systemd.booting(), systemd.shutting_down()) == (boots, shuts_down)
+    monkeypatch.setattr(systemd, "systemd_runs", lambda: False)
+    assert (systemd.booting(), systemd.shutting_down()) == (False, False)
