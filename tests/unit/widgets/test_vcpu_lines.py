@@ -252,6 +252,8 @@ def test_old_values_are_faded() -> None:
 
 
 numbers = st.one_of(st.none(), st.floats(0, 1000))
+shares = st.one_of(st.none(), st.floats(0, 100))
+"""Of one CPU, in percent: the reading is cut to that."""
 some_cpus = st.builds(
     lambda cpus, unread, problem, host: GuestCpus(
         tuple(replace(cpu, number=n) for n, cpu in enumerate(cpus)), unread, problem,
@@ -259,10 +261,10 @@ some_cpus = st.builds(
     ),
     st.lists(
         st.builds(
-            GuestCpu, st.just(0), numbers, numbers, st.one_of(st.none(), st.integers(0, 1023)),
+            GuestCpu, st.just(0), shares, numbers, st.one_of(st.none(), st.integers(0, 1023)),
             st.one_of(st.none(), st.just(tuple(range(0, 64, 2)))),
             st.one_of(st.none(), st.sets(st.sampled_from(["host", "sibling", "steal"])).map(tuple)),
-            numbers,
+            shares,
         ),
         min_size=1, max_size=64,
     ),
