@@ -24,9 +24,6 @@ from tui.terminal.ending import Ending
 from tui.theme import DEFAULTS, THEMES, default_theme
 from widgets.event_list import event_text
 
-STALL_CHECK_S = 1.0
-"""Seconds between two checks for a source that does not answer."""
-
 
 class VfiotopApp(Navigation):
     """Shows one host until the user quits."""
@@ -66,17 +63,19 @@ class VfiotopApp(Navigation):
     # --- readings in ---
 
     def on_load(self) -> None:
-        self._intake = Intake(self.session, self.draw_soon, self._tell)
+        self._intake = Intake(
+            self.session, self.draw_soon, self._tell, waits=lambda: self.flow.withheld
+        )
         self.session.connect(self._intake.put, self)
         self.call_after_frame(self.session.start, self._intake.put, self)
         if self.session.recall is not None:
             self.session.recall.start(self._deliver_recalled)
 
     def on_mount(self) -> None:
-        self.set_interval(STALL_CHECK_S, self._check_for_stalls)
         self._offer_recovery()
 
     def on_unmount(self) -> None:
+        self._intake.close()
         self.session.stop()
 
     def gather(self) -> None:
@@ -90,11 +89,6 @@ class VfiotopApp(Navigation):
     def on_recalled(self) -> None:
         if self.session.recall is not None:
             self.session.recall.settle()
-            self.draw_soon()
-
-    def _check_for_stalls(self) -> None:
-        self.resume_lost_frame()
-        if self._intake.take_stalls():
             self.draw_soon()
 
     def _tell(self, changed: Changed) -> None:

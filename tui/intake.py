@@ -10,35 +10,54 @@ from tui.model import Sample, SourceName
 from tui.rules.events import Changed
 from tui.session import Session
 
+QUIET_S = 1.5
+"""Seconds without samples after which to look for sources that do not answer."""
+
 
 class Intake:
-    """Merges the samples of one moment together. ``wake`` is called on the event loop when samples
-    arrive, and ``tell`` with what they changed. Must be created on the event loop."""
+    """Merges the samples of one moment together. ``wake`` is called on the event loop when there is
+    something to take, and ``tell`` with what it changed: samples, or the silence of a source.
+    ``waits`` is whether something else should be looked at after a while without samples. Must be
+    created on the event loop."""
 
     def __init__(
-        self, session: Session, wake: Callable[[], object], tell: Callable[[Changed], None]
+        self,
+        session: Session,
+        wake: Callable[[], object],
+        tell: Callable[[Changed], None],
+        *,
+        waits: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._session, self._tell = session, tell
-        loop = asyncio.get_running_loop()
-        self._inbox = Inbox[Sample](lambda: loop.call_soon_threadsafe(wake))
+        self._session, self._wake, self._tell, self._waits = session, wake, tell, waits
+        self._loop = asyncio.get_running_loop()
+        self._inbox = Inbox[Sample](lambda: self._loop.call_soon_threadsafe(wake))
+        self._listen()
 
     def put(self, sample: Sample) -> None:
         """Hand over a sample, from any thread."""
         self._inbox.put(sample)
 
     def take(self) -> None:
-        """Merge all waiting samples."""
+        """Merge all waiting samples, then a sample for each source that does not answer."""
         for samples in moments(self._inbox.take()):
             self._tell(self._session.take(*samples))
-
-    def take_stalls(self) -> bool:
-        """Merge the samples delivered so far, then a sample for each source that does not answer.
-        Returns whether there are any of the latter."""
-        self.take()
-        stalled = tuple(self._session.stalled())
-        for sample in stalled:
+        for sample in self._session.stalled():
             self._tell(self._session.take(sample, finished=False))
-        return bool(stalled)
+        self._quiet.cancel()
+        self._listen()
+
+    def close(self) -> None:
+        """Look for silent sources no more."""
+        self._quiet.cancel()
+
+    def _listen(self) -> None:
+        self._quiet = self._loop.call_later(QUIET_S, self._end_quiet)
+
+    def _end_quiet(self) -> None:
+        if self._waits() or any(self._session.stalled()):
+            self._wake()
+        else:
+            self._listen()
 
 
 def moments(samples: Iterable[Sample]) -> Iterator[tuple[Sample, ...]]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from tui.host import Host, HostError, NothingToRead, Source
+from tui.host import Host, HostError, NothingToRead, NothingYet, Source
 from tui.host.untrusted import clean
 from tui.model import CLOCK, Reading, Sample, SourceName, Unavailable
 from tui.process.crash import system_limit
@@ -23,8 +23,12 @@ MIN_STALL_S: dict[SourceName, float] = {"agent": 15.0, "nvml": 25.0}
 """Minimum seconds before a reading counts as stalled, for sources with time limits of their own:
 the agent runs a program in each guest to its end, and NVML may have to initialise idle cards."""
 
-LEAST_S: dict[SourceName, float] = {"memory": 10.0}
-"""Minimum seconds between two readings of sources that change slowly or cost more."""
+SELDOM_S = 10.0
+"""Seconds between two readings of a source that events wake, in case one is lost."""
+
+LEAST_S: dict[SourceName, float] = {"memory": 10.0, "swap": SELDOM_S}
+"""Minimum seconds between two readings of sources that change slowly, cost more, or tell of each
+change."""
 
 FIRST: tuple[SourceName, ...] = ("nvml", "pci", "vitals", "swap", "facts")
 """The sources that the first frame needs: it shows the cards. NVML's process starts up while the
@@ -33,13 +37,20 @@ others are read. libvirt, which takes 20 ms to load, is read right after that fr
 SOON_S = 0.1
 """A reading that has been under way for longer than this is not about to finish."""
 
+TURN_S = 0.02
+"""Maximum seconds that a reading waits for another source's: longer than most take together."""
+
 Deliver = Callable[[Sample], None]
 """Called from a sampler's thread; must be safe there and return at once."""
 
 
 class Sampler:
     """Reads one source every ``interval`` seconds, or with ``None`` only when poked, and
-    delivers each reading as a sample. ``min_stall_s`` raises the caller's stall timeout."""
+    delivers each reading as a sample. ``min_stall_s`` raises the caller's stall timeout.
+
+    Samplers that are given the same ``turn`` read one after the other. Threads that read at once
+    wait for Python's global lock at each system call, which costs more than the readings.
+    """
 
     def __init__(
         self,
@@ -50,14 +61,17 @@ class Sampler:
         now: Callable[[], datetime],
         *,
         min_stall_s: float = 0.0,
+        turn: threading.Lock | None = None,
     ) -> None:
         self.name = name
         self._source = source
         self._deliver = deliver
         self._interval = interval
         self._factor, self._paused = 1.0, False
+        self._has_nothing = False
         self._min_stall_s = min_stall_s
         self._now = now
+        self._turn = turn
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._watch_wanted, self._watching = True, False
@@ -98,7 +112,10 @@ class Sampler:
     @property
     def interval_s(self) -> float | None:
         """Seconds between two readings at the present pace; ``None``: only when poked."""
-        return self._interval and self._interval * self._factor
+        if self._interval is None:
+            return None
+        least_s = SELDOM_S if self._has_nothing else 0.0
+        return max(self._interval * self._factor, least_s)
 
     @property
     def schedule(self) -> str:
@@ -170,20 +187,34 @@ class Sampler:
         return self._source.read()
 
     def _take(self) -> Sample:
-        began = self._now()
-        self._reading_began = (time.monotonic(), began)
+        self._reading_began = (time.monotonic(), self._now())
+        turn = self._take_turn()
+        began, began_s = self._now(), time.monotonic()
+        has_nothing = False
         try:
             reading = self._read()
         except HostError as error:
+            has_nothing = isinstance(error, NothingYet)
             reading = Unavailable(str(error), isinstance(error, NothingToRead))
         except Exception as error:  # a bug of ours costs one panel, and shows there
             text = clean(f"{type(error).__name__}: {error}")
             why = system_limit(error) or f"vfiotop failed here ({text}); please report it"
             reading = Unavailable(why)
         finally:
-            self.took_s = time.monotonic() - self._reading_began[0]
+            if turn is not None:
+                turn.release()
+            self.took_s = time.monotonic() - began_s
             self._reading_began = None
+            self._has_nothing = has_nothing
         return Sample(self.name, reading, began)
+
+    def _take_turn(self) -> threading.Lock | None:
+        """Wait for this source's turn; returns the lock to release after the reading. There is none
+        if the wait was too long, for first readings, since the screen's start waits for them, and
+        for sources that are not read regularly: an agent may take seconds."""
+        if self._turn is None or self._interval is None or self.took_s is None:
+            return None
+        return self._turn if self._turn.acquire(timeout=TURN_S) else None
 
 
 def samplers(host: Host, deliver: Deliver, interval: float | None) -> tuple[Sampler, ...]:
@@ -200,10 +231,11 @@ def samplers(host: Host, deliver: Deliver, interval: float | None) -> tuple[Samp
             return None
         return max(interval, LEAST_S.get(name, 0.0))
 
+    turn = threading.Lock()
     return tuple(
         Sampler(
             name, source, deliver, every(name), host.now,
-            min_stall_s=MIN_STALL_S.get(name, 0.0),
+            min_stall_s=MIN_STALL_S.get(name, 0.0), turn=turn,
         )
         for name, source in host.sources()
     )  # fmt: skip

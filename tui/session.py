@@ -176,7 +176,7 @@ class Session:
         """Wake the sources whose readings this change makes stale."""
         reading, inventory = sample.reading, self.live.snapshot.pci
         if isinstance(reading, Inventory):
-            self.poke("vitals", "nvml")
+            self.poke("vitals", "nvml", "drm")
         elif sample.source == "swap":
             self.poke("pci", "nvml")
         elif isinstance(reading, Vitals) and isinstance(inventory, Inventory):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +15,7 @@ from tui.intake import Intake, moments
 from tui.model import SOURCE_NAMES, Sample, SourceName, Unavailable
 from tui.rules.events import Changed
 
+PATIENCE = 60.0
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -53,7 +56,51 @@ async def test_what_a_source_has_said_is_merged_before_its_silence(
     stalled = [silent]
     monkeypatch.setattr(session, "stalled", lambda: iter(stalled))
     intake.put(Sample("nvml", NVML, NOON))
-    assert intake.take_stalls()
+    intake.take()
     assert [bool(each.after.problem("nvml")) for each in told] == [False, True]
     stalled.clear()
-    assert not intake.take_stalls()
+    intake.take()
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("what", ["a source does not answer", "something else waits"])
+async def test_it_wakes_after_a_while_without_samples_for_what_waits(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Rig().session
+    monkeypatch.setattr("tui.intake.QUIET_S", 0.001)
+    looked: asyncio.Queue[None] = asyncio.Queue()
+    waits, silent = False, [sample("nvml")]
+
+    def stalled() -> Iterator[Sample]:
+        looked.put_nowait(None)
+        return iter(silent if waits and what == "a source does not answer" else ())
+
+    woken = asyncio.Event()
+    monkeypatch.setattr(session, "stalled", stalled)
+    intake = Intake(
+        session, woken.set, lambda _: None, waits=lambda: waits and what == "something else waits"
+    )
+    async with asyncio.timeout(PATIENCE):
+        for _ in range(3):
+            await looked.get()
+        assert not woken.is_set()
+        waits = True
+        await woken.wait()
+        woken.clear()
+        intake.take()  # as it does when woken; it waits on
+        await woken.wait()
+        intake.close()
+        woken.clear()
+
+
+async def test_samples_put_off_the_look_for_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Rig().session
+    monkeypatch.setattr(session, "stalled", lambda: iter(()))
+    intake = Intake(session, lambda: None, lambda _: None)
+    first = intake._quiet
+    intake.take()
+    assert first.cancelled()
+    assert not intake._quiet.cancelled()
+    intake.close()
+    assert intake._quiet.cancelled()

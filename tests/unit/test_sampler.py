@@ -5,13 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
-from tui.host import EmptySource, Host, HostError, Wake
+from tui.host import EmptySource, Host, HostError, NothingToRead, NothingYet, Wake
 from tui.model import HostFacts, Sample, Unavailable
-from tui.sampler import FIRST, SHORTEST_GAP, Readers, Sampler
+from tui.sampler import FIRST, SELDOM_S, SHORTEST_GAP, Readers, Sampler
 
 PATIENCE = 60.0
 
@@ -47,11 +48,11 @@ class FakeSource:
 
 
 class Rig:
-    def __init__(self, interval: float | None = None) -> None:
+    def __init__(self, interval: float | None = None, turn: threading.Lock | None = None) -> None:
         self.source = FakeSource()
         self.samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
         self.sampler = Sampler(
-            "facts", self.source, self.samples.put, interval, lambda: datetime.now(UTC)
+            "facts", self.source, self.samples.put, interval, lambda: datetime.now(UTC), turn=turn
         )
 
     def next(self) -> Sample:
@@ -97,6 +98,117 @@ def test_interval_reads_again_without_a_poke() -> None:
     readings = [rig.next().reading for _ in range(3)]
     rig.sampler.stop()
     assert readings == [HostFacts("host", str(n)) for n in (1, 2, 3)]
+    assert rig.source.closed.wait(PATIENCE)
+
+
+def test_a_source_that_waits_for_an_event_is_read_seldom() -> None:
+    rig = Rig(interval=1.0)
+    rig.source.error = NothingYet("no card is on the driver")
+    rig.sampler.start()
+    assert rig.next().reading == Unavailable("no card is on the driver", expected=True)
+    assert rig.source.wake is not None
+    for error, interval_s in ((rig.source.error, SELDOM_S), (NothingToRead("asleep"), 1.0)):
+        rig.source.error = error
+        rig.source.wake()
+        rig.next()
+        assert rig.sampler.interval_s == interval_s
+    rig.sampler.stop()
+    assert rig.source.closed.wait(PATIENCE)
+
+
+@pytest.mark.parametrize(("interval", "factor", "seldom_s"), [(1.0, 60.0, 60.0), (None, 1.0, None)])
+def test_seldom_is_never_more_often(
+    interval: float | None, factor: float, seldom_s: float | None
+) -> None:
+    rig = Rig(interval)
+    rig.source.error = NothingYet("nothing")
+    rig.sampler.set_pace(factor)
+    rig.sampler.start()
+    rig.next()
+    assert rig.sampler.interval_s == seldom_s
+    rig.sampler.stop()
+    assert rig.source.closed.wait(PATIENCE)
+
+
+# --- turns ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two() -> Iterator[tuple[Rig, Rig]]:
+    """Two samplers that take turns, after the first reading of each; both may hold the next one
+    back."""
+    turn = threading.Lock()
+    rigs = Rig(interval=PATIENCE, turn=turn), Rig(interval=PATIENCE, turn=turn)
+    for rig in rigs:
+        rig.sampler.start()
+        rig.next()
+        rig.source.entered.acquire(timeout=PATIENCE)
+        rig.source.gate.clear()
+    yield rigs
+    for rig in rigs:
+        rig.source.gate.set()
+        rig.sampler.stop()
+        assert rig.source.closed.wait(PATIENCE)
+
+
+def test_sources_are_read_one_after_the_other(
+    two: tuple[Rig, Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+    monkeypatch.setattr("tui.sampler.TURN_S", PATIENCE)
+    first.sampler.poke()
+    assert first.source.entered.acquire(timeout=PATIENCE)
+    second.source.gate.set()
+    second.sampler.poke()
+    assert not second.source.entered.acquire(timeout=0.1)
+    assert second.sampler.reading_s is not None  # so that the screen waits for it
+    first.source.gate.set()
+    assert first.next().reading == second.next().reading == HostFacts("host", "2")
+
+
+def test_one_that_hangs_keeps_none_from_reading(
+    two: tuple[Rig, Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+    first.sampler.poke()
+    assert first.source.entered.acquire(timeout=PATIENCE)
+    second.source.gate.set()
+    for number in ("2", "3"):
+        second.sampler.poke()
+        assert second.next().reading == HostFacts("host", number)
+    assert first.sampler.reading_s is not None
+
+
+def test_waiting_for_a_turn_is_not_reading(
+    two: tuple[Rig, Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+    monkeypatch.setattr("tui.sampler.TURN_S", 0.3)
+    first.sampler.poke()
+    assert first.source.entered.acquire(timeout=PATIENCE)
+    second.source.gate.set()
+    began = time.monotonic()
+    second.sampler.poke()
+    second.next()
+    assert time.monotonic() - began >= 0.3
+    assert second.sampler.took_s is not None
+    assert second.sampler.took_s <= time.monotonic() - began - 0.3
+
+
+@pytest.mark.parametrize(("interval", "readings"), [(PATIENCE, 0), (None, 1)])
+def test_first_and_irregular_readings_take_no_turn(
+    interval: float | None, readings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.sampler.TURN_S", PATIENCE * 2)
+    turn = threading.Lock()
+    rig = Rig(interval, turn)
+    with turn:
+        rig.sampler.start()
+        for _ in range(readings):
+            rig.next()
+            rig.sampler.poke()
+        assert rig.next().reading == HostFacts("host", str(readings + 1))
+    rig.sampler.stop()
     assert rig.source.closed.wait(PATIENCE)
 
 

@@ -68,6 +68,20 @@ def test_only_a_reading_that_differs_wakes_other_sources(rig: Rig, display: Fake
     assert woken == {"pci", "nvml"}
 
 
+def test_a_card_on_another_driver_wakes_the_sources_that_read_cards(
+    rig: Rig, display: FakeDisplay
+) -> None:
+    """Some of them are read seldom until then."""
+    session = rig.session
+    take(session, "pci", INVENTORY)
+    functions = tuple(replace(each, driver="amdgpu") for each in INVENTORY.functions)
+    for sampler in session.samplers.values():
+        sampler._wake.clear()
+    take(session, "pci", replace(INVENTORY, functions=functions))
+    woken = {name for name, sampler in session.samplers.items() if sampler._wake.is_set()}
+    assert woken == {"vitals", "nvml", "drm"}
+
+
 def test_without_a_screen_nothing_is_demanded(rig: Rig) -> None:
     rig.session.update_demand()
     assert rig.demands == []

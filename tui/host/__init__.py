@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from tui.host.calls import CallLog
 from tui.host.control import Forbids, GuestControl, Objection, ReadOnlyControl
-from tui.host.errors import HostError, NothingToRead, Unsettled
+from tui.host.errors import HostError, NothingToRead, NothingYet, Unsettled
 from tui.host.tree import Tree
 from tui.model import (
     CLOCK,
@@ -49,8 +49,8 @@ from tui.model.requests import SwapRequest
 
 __all__ = [
     "CardKeeper", "EmptySource", "Forbids", "GuestControl", "Host", "HostError", "HostKind",
-    "Inspector", "Mover", "NoInspector", "NoKeeper", "NoMover", "NothingToRead", "Objection",
-    "ReadOnlyControl", "Source", "Unsettled", "Wake", "WatchHistory",
+    "Inspector", "Mover", "NoInspector", "NoKeeper", "NoMover", "NothingToRead", "NothingYet",
+    "Objection", "ReadOnlyControl", "Source", "Unsettled", "Wake", "WatchHistory",
 ]  # fmt: skip
 
 Wake = Callable[[], None]
@@ -172,7 +172,7 @@ class EmptySource:
         self._sentence = sentence
 
     def read(self) -> NoReturn:
-        raise NothingToRead(self._sentence)
+        raise NothingYet(self._sentence)
 
     def watch(self, wake: Wake) -> None:
         """There are no events."""

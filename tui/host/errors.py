@@ -14,6 +14,10 @@ class NothingToRead(HostError):
     """There is no reading, and nothing is wrong: no such card, or all cards are asleep."""
 
 
+class NothingYet(NothingToRead):
+    """There is nothing to read before an event wakes the source."""
+
+
 class Unsettled(HostError):
     """An action that ended half way, or whose outcome is not known yet; the sentence says which.
 

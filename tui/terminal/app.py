@@ -179,6 +179,9 @@ class TerminalApp(App[None]):
             return
         if self.flow.behind:
             self.flow.withheld = True
+        elif self.flow.withheld:  # until an answer that never came
+            self.flow.withheld = False
+            self.on_caught_up()
         elif isinstance(self.screen, TerminalScreen):
             screen = self.screen
             was_settled = screen.is_settled
@@ -202,14 +205,6 @@ class TerminalApp(App[None]):
         if terminal is not None and terminal.shown.unfinished and self.screen_stack:
             terminal.flow.withheld = True
             self.screen.refresh()
-
-    def resume_lost_frame(self) -> None:
-        """Write what was withheld until an answer that never came."""
-        if self.flow.withheld and not self.flow.behind:
-            self.flow.withheld = False
-            if self._driver is not None:
-                self._driver.flush()
-            self.on_caught_up()
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Write an update to the terminal, reduced to the cells that change."""

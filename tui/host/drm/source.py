@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from tui.host import NothingToRead, Wake, sysfs
+from tui.host import NothingToRead, NothingYet, Wake, sysfs
 from tui.host.drm import amdgpu, intel
 from tui.host.drm.clients import Clients
 from tui.host.drm.hwmon import CardPower
@@ -82,7 +82,7 @@ class DrmSource:
         return reading
 
     def watch(self, wake: Wake) -> None:
-        """There are no events; the cards are read on every tick."""
+        """The app wakes this source when a card changes its driver; its cards have no events."""
 
     def close(self) -> None:
         """This source holds nothing."""
@@ -132,5 +132,5 @@ def _as_load(card: CardReading) -> CardReading:
 
 def _nothing_to_read(cards: list[_Card]) -> NothingToRead:
     if not cards:
-        return NothingToRead(NO_CARD)
+        return NothingYet(NO_CARD)
     return NothingToRead(ASLEEP if all(card.power.asleep for card in cards) else IDLE)

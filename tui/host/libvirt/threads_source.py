@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tui.host import NothingToRead, Wake
+from tui.host import NothingToRead, NothingYet, Wake
 from tui.host.libvirt.qemu_process import processes
 from tui.host.libvirt.qemu_threads import ThreadSample, read_threads
 from tui.host.libvirt.rates import MIN_INTERVAL_S
@@ -74,7 +74,7 @@ class ThreadsSource:
             if uuid != self._of:
                 self._reset(uuid)
             if uuid is None:
-                raise NothingToRead(NO_GUEST)
+                raise NothingYet(NO_GUEST)
             return self._read(uuid, self._clock())
 
     def _read(self, uuid: str, now: float) -> GuestThreads:

@@ -47,8 +47,9 @@ import pynvml
 from tui.host.nvml.exits import CARD_LEFT
 from tui.host.nvml.reader import ExitIfCardLeaves, Reader, describe
 
-CHECK_MS = 250
-"""Milliseconds between two checks of whether a card is leaving."""
+CHECK_MS = 1000
+"""Milliseconds without a request after which to check whether a card is leaving; each request
+checks that, too. To wake an idle process costs as much as a tenth of a reading."""
 
 ANSWER_LIMIT = 30
 """Seconds after which a reading ends this process, in case the parent is gone by then."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from tui.host import HostError, NothingToRead, Wake
+from tui.host import HostError, NothingToRead, NothingYet, Wake
 from tui.host.calls import CallLog
 from tui.host.idle import IdlePolicy, RuntimePower
 from tui.host.journal.file import JOURNAL, Journal
@@ -280,7 +280,7 @@ class NvmlSource:
 
 def _nothing_to_read(cards: tuple[RuntimePower, ...]) -> NothingToRead:
     if not cards:
-        return NothingToRead("no card is on the nvidia driver")
+        return NothingYet("no card is on the nvidia driver")
     if all(card.asleep for card in cards):
         return NothingToRead("asleep: reading does not wake the cards on the nvidia driver")
     return NothingToRead("idle: the cards on the nvidia driver are released, so they can sleep")
