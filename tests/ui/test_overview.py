@@ -39,6 +39,7 @@ from tui.model import (
     PciFunction,
     Vitals,
 )
+from tui.terminal.flow import ANSWER_TIMEOUT_S, FlowControl
 
 
 def on_driver(driver: str) -> Inventory:
@@ -159,6 +160,28 @@ async def test_a_hung_source_says_since_when_and_the_others_continue() -> None:
         await pilot.press("escape")
         rig.guests.free.set()
         await until(pilot, lambda: "42 % " in rig.text())
+
+
+async def test_what_waits_for_the_terminal_is_drawn_although_it_never_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui.intake.QUIET_S", 0.05)
+    rig, clock = Rig(), [0.0]
+    async with rig.running() as pilot:
+        flow = rig.app._no_flow_control = FlowControl(lambda: clock[0])
+        flow.open()
+        flow.sent(1)
+        flow.begin_query()
+        flow.answered()  # the terminal is one that answers
+        flow.sent(1)
+        flow.begin_query()
+        assert flow.behind
+        rig.nvml.put(NvmlReading("580", (replace(READING, metrics=Metrics(util_pct=91)),)))
+        await until(pilot, lambda: flow.withheld)
+        assert "91 %" not in rig.text()
+        clock[0] += ANSWER_TIMEOUT_S
+        await until(pilot, lambda: "91 %" in rig.text())
+        assert not flow.withheld
 
 
 async def test_leaving_does_not_wait_for_a_hung_source() -> None:
