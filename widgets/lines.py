@@ -7,10 +7,9 @@ so every theme works, and tests read what a person reads.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 from typing import Literal, NamedTuple, cast
 
-from rich.cells import cached_cell_len, cell_len, set_cell_size
+from rich.cells import cell_len, set_cell_size
 
 Tone = Literal[
     "text", "strong", "label", "dim", "disabled", "good", "warn", "bad", "key", "track",
@@ -50,8 +49,6 @@ class Span(NamedTuple):
 
 Line = tuple[Span, ...]
 
-_text_of = attrgetter("text")
-
 
 def line(*parts: Span | str) -> Line:
     """A line of spans; plain strings get the tone ``text``."""
@@ -60,7 +57,7 @@ def line(*parts: Span | str) -> Line:
 
 def width_of(spans: Iterable[Span]) -> int:
     """The terminal cells that the spans occupy."""
-    return sum(map(cached_cell_len, map(_text_of, spans)))
+    return sum(cell_len(span.text) for span in spans)
 
 
 def fit(spans: Line, width: int) -> Line:
