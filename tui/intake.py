@@ -17,7 +17,7 @@ QUIET_S = 1.5
 class Intake:
     """Merges the samples of one moment together. ``wake`` is called on the event loop when there is
     something to take, and ``tell`` with what it changed: samples, or the silence of a source.
-    ``waits`` is whether something else should be looked at after a while without samples. Must be
+    After a while without samples, ``wake`` is also called if ``waits`` returns true. Must be
     created on the event loop."""
 
     def __init__(

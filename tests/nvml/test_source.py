@@ -20,7 +20,7 @@ from tests.nvml.build import build
 from tests.nvml.conftest import ONE, TWO, Machine, card, failure, held_by, is_gone
 from tests.thorough import thorough
 from tests.values import NVML_METRICS
-from tui.host import NothingToRead
+from tui.host import NothingToRead, NothingYet
 from tui.host.calls import CallLog
 from tui.host.idle import IDLE_AFTER, SUSPEND_GRACE
 from tui.host.nvml.exits import CARD_LEFT
@@ -189,7 +189,7 @@ def test_no_child_without_a_card_on_nvidia(machine: Machine) -> None:
     machine.unbind(ONE)
     machine.unbind(TWO)
     source = machine.source()
-    with pytest.raises(NothingToRead, match="no card is on the nvidia driver"):
+    with pytest.raises(NothingYet, match="no card is on the nvidia driver"):
         source.read()
     assert source.pid is None
 

@@ -90,8 +90,7 @@ async def test_it_wakes_after_a_while_without_samples_for_what_waits(
         woken.clear()
         intake.take()  # as it does when woken; it waits on
         await woken.wait()
-        intake.close()
-        woken.clear()
+    intake.close()
 
 
 async def test_samples_put_off_the_look_for_silence(monkeypatch: pytest.MonkeyPatch) -> None:

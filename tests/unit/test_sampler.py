@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -151,17 +152,37 @@ def two() -> Iterator[tuple[Rig, Rig]]:
         assert rig.source.closed.wait(PATIENCE)
 
 
+class Turn:
+    """A turn that says when somebody asks for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.asked = threading.Semaphore(0)
+
+    def acquire(self, *, timeout: float) -> bool:
+        self.asked.release()
+        return self._lock.acquire(timeout=timeout)
+
+    def release(self) -> None:
+        self._lock.release()
+
+
 def test_sources_are_read_one_after_the_other(
     two: tuple[Rig, Rig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = two
     monkeypatch.setattr("tui.sampler.TURN_S", PATIENCE)
+    turn = Turn()
+    for rig in two:
+        monkeypatch.setattr(rig.sampler, "_turn", turn)
     first.sampler.poke()
     assert first.source.entered.acquire(timeout=PATIENCE)
+    assert turn.asked.acquire(timeout=PATIENCE)
     second.source.gate.set()
     second.sampler.poke()
-    assert not second.source.entered.acquire(timeout=0.1)
+    assert turn.asked.acquire(timeout=PATIENCE)
     assert second.sampler.reading_s is not None  # so that the screen waits for it
+    assert not second.source.entered.acquire(blocking=False)
     first.source.gate.set()
     assert first.next().reading == second.next().reading == HostFacts("host", "2")
 
@@ -179,20 +200,28 @@ def test_one_that_hangs_keeps_none_from_reading(
     assert first.sampler.reading_s is not None
 
 
-def test_waiting_for_a_turn_is_not_reading(
-    two: tuple[Rig, Rig], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = two
-    monkeypatch.setattr("tui.sampler.TURN_S", 0.3)
-    first.sampler.poke()
-    assert first.source.entered.acquire(timeout=PATIENCE)
-    second.source.gate.set()
-    began = time.monotonic()
-    second.sampler.poke()
-    second.next()
-    assert time.monotonic() - began >= 0.3
-    assert second.sampler.took_s is not None
-    assert second.sampler.took_s <= time.monotonic() - began - 0.3
+class LateTurn:
+    """A turn that does not come, after five seconds on a clock."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def acquire(self, *, timeout: float) -> bool:
+        self.now_s += 5.0
+        return False
+
+
+def test_waiting_for_a_turn_is_not_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig, turn = Rig(interval=PATIENCE), LateTurn()
+    monkeypatch.setattr("tui.sampler.time", SimpleNamespace(monotonic=lambda: turn.now_s))
+    monkeypatch.setattr(rig.sampler, "_turn", turn)
+    rig.sampler.start()
+    rig.next()
+    rig.sampler.poke()
+    rig.next()
+    assert (turn.now_s, rig.sampler.took_s) == (5.0, 0.0)
+    rig.sampler.stop()
+    assert rig.source.closed.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(("interval", "readings"), [(PATIENCE, 0), (None, 1)])

@@ -49,8 +49,8 @@ the first column."""
 DELETE, INSERT = "\x1b[P", "\x1b[@"
 """Delete and insert a character (DCH and ICH, ECMA-48); the rest of the row moves."""
 
-NEXT, FAR = 4, 8
-"""Approximate bytes of a move within a row or a column, and of one to any cell of the screen."""
+FAR = 8
+"""Approximate bytes of a move to any cell of the screen."""
 
 NEAR = 8
 """Among how many runs to look for the nearest; a full screen has hundreds."""
@@ -156,9 +156,8 @@ class SgrWriter:
         """Approximate bytes to reach a run's place."""
         if self._cursor is None:
             return FAR
-        down, right = run.y - self._cursor[0], run.first - self._cursor[1]
-        across = 0 if right == 0 else min(-right, NEXT) if right < 0 else NEXT
-        return across + (0 if down == 0 else 2 if abs(down) == 1 else NEXT)
+        y, x = self._cursor
+        return min(FAR, len(_across(x, run.first)) + len(_vertically(y, run.y)))
 
     def _way(self, x: int, y: int) -> str:
         """The shortest move to a cell."""

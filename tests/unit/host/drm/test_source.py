@@ -22,7 +22,7 @@ from tests.unit.host.drm.drm_host import (  # fmt: skip
     xe,
 )
 from tests.unit.host.pci.test_source import opened
-from tui.host import HostError, NothingToRead
+from tui.host import HostError, NothingToRead, NothingYet
 from tui.host.drm.source import ASLEEP, IDLE, NO_CARD, DrmSource
 from tui.host.idle import HOLD_ANYWAY, SUSPEND_GRACE
 from tui.host.idle import IDLE_AFTER as IDLE_FOR
@@ -185,7 +185,7 @@ def test_the_driver_is_asked_for_at_each_reading(machine: Machine) -> None:
     source = machine.source()
     source.read()
     bind(machine.root / "sys", device, "vfio-pci")
-    with pytest.raises(NothingToRead, match=NO_CARD):
+    with pytest.raises(NothingYet, match=NO_CARD):
         source.read()
     bind(machine.root / "sys", device, "amdgpu")
     assert only(source).address == AMD
@@ -231,7 +231,7 @@ def test_without_such_a_card_nothing_is_done(machine: Machine, driver: str | Non
     machine.open(700, 12, amdgpu(38))
     machine.pci.read()
     source = machine.source()
-    with opened() as paths, pytest.raises(NothingToRead, match=NO_CARD):
+    with opened() as paths, pytest.raises(NothingYet, match=NO_CARD):
         source.read()
     assert not touched(paths, device)
     assert not [path for path in paths if "/proc/" in path]
