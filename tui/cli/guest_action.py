@@ -7,8 +7,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tui.cli import bind
@@ -39,8 +39,7 @@ _DONE: dict[GuestAction, str] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class GuestCommand:
+class GuestCommand(Struct, frozen=True):
     """What the user requested, and on which host."""
 
     host: Host

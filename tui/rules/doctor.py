@@ -7,8 +7,8 @@ rule for the guest if there is none, is ``unknown`` too and is not left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tui.model import Check, Gpu, Guest
@@ -33,8 +33,7 @@ from tui.rules.captured_fixes import with_captured_fixes
 from tui.rules.check_input import CheckInput
 
 
-@dataclass(frozen=True, slots=True)
-class CheckGroup:
+class CheckGroup(Struct, frozen=True):
     """Checks of one subject, under a heading."""
 
     title: str

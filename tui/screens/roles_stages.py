@@ -6,53 +6,46 @@ chosen, and whether the guest's definition has the card.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tui.guest.hostdevs import Change
 from widgets.lines import Tone
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stage:
+class Stage(Struct, frozen=True, kw_only=True):
     """``change`` is the change to a definition that can be undone."""
 
     change: Change | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choosing(Stage):
+class Choosing(Stage, frozen=True, kw_only=True):
     """A card and a guest are being chosen, and nothing is saved yet."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Saved(Stage):
+class Saved(Stage, frozen=True, kw_only=True):
     """The choice is in effect. ``warning``: why it is not in the state file."""
 
     warning: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Changing(Stage):
+class Changing(Stage, frozen=True, kw_only=True):
     """The definition of the guest ``name`` is being changed or restored."""
 
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Changed(Stage):
+class Changed(Stage, frozen=True, kw_only=True):
     """The definition of the guest ``name`` now has the card."""
 
     name: str
     change: Change
 
 
-@dataclass(frozen=True, kw_only=True)
-class Restored(Stage):
+class Restored(Stage, frozen=True, kw_only=True):
     """The change was undone."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failed(Stage):
+class Failed(Stage, frozen=True, kw_only=True):
     """The definition was not changed, or not restored."""
 
     why: str

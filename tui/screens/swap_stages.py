@@ -7,8 +7,9 @@ here takes a stage and the swap in the journal, ``None`` if the screen shows non
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from tui.commands import KEYS
 from tui.host import Mover
@@ -24,8 +25,7 @@ from widgets.plan_page import State
 Recovery = Literal["finish", "undo"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stage:
+class Stage(Struct, frozen=True, kw_only=True):
     """``recovery`` is how the user wants to end an interrupted swap, ``None`` before that choice
     and for a new swap. ``plan`` is the last plan made; an undo has none."""
 
@@ -33,13 +33,11 @@ class Stage:
     plan: Plan | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Planning(Stage):
+class Planning(Stage, frozen=True, kw_only=True):
     """The host is being checked for a plan."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shown(Stage):
+class Shown(Stage, frozen=True, kw_only=True):
     """What would be done is on the screen, waiting for the user."""
 
     @property
@@ -48,23 +46,20 @@ class Shown(Stage):
         return consent_to(self.plan) if self.plan and self.recovery != "undo" else Consent()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asking(Stage):
+class Asking(Stage, frozen=True, kw_only=True):
     """The user has consented, and is now asked to accept a risk."""
 
     consent: Consent
     doubt: Doubtful
 
 
-@dataclass(frozen=True, kw_only=True)
-class Beginning(Stage):
+class Beginning(Stage, frozen=True, kw_only=True):
     """The swap was requested, and the journal does not show it yet."""
 
     consent: Consent
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failed(Stage):
+class Failed(Stage, frozen=True, kw_only=True):
     """No plan could be made, or nothing was begun."""
 
     why: str
@@ -110,8 +105,7 @@ def _why_not_begin(stage: Stage, swap: Swap | None, mover: Mover) -> str | None:
     return failure or mover.unavailable_reason
 
 
-@dataclass(frozen=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """What the last readings say. ``course`` is that of the swap in the journal, if the screen
     shows one; ``direction`` is where the card goes; ``guest`` may start after a bind; ``usual_s``
     is how many seconds such a swap takes."""

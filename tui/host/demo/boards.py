@@ -6,7 +6,8 @@ Names are those of pci.ids.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.model import Bar, BarSizes, Link, PciFunction
 
@@ -218,8 +219,7 @@ def server() -> str:
     return "\n".join(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _ClassFacts:
+class _ClassFacts(Struct, frozen=True):
     """What the functions of a PCI class have in common."""
 
     resets: tuple[str, ...] | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, cast
+
+from msgspec import Struct
 
 from tui.host.demo.traces import Cycle, Load, idle, lagged, noise
 from tui.model import CardReading, CardVitals, GpuProcess, Link, Metrics, PciFunction
@@ -23,8 +24,7 @@ BUSY_FROM = 0.03
 """The lagged load at which a card leaves its idle clocks and its idle link speed."""
 
 
-@dataclass(frozen=True, slots=True)
-class GpuModel:
+class GpuModel(Struct, frozen=True):
     """A card's limits: MiB, watts, MHz, and degrees Celsius when idle, at full load, and when
     it slows down.
 
@@ -43,8 +43,7 @@ class GpuModel:
     fan: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """A process that uses ``mib`` MiB of a card while ``runs`` is ``up``."""
 
     pid: int
@@ -54,8 +53,7 @@ class Program:
     runs: Cycle = UP
 
 
-@dataclass(frozen=True, slots=True)
-class DemoCard:
+class DemoCard(Struct, frozen=True):
     """A card in a slot, and its load over time.
 
     ``lanes`` and ``pcie_gen`` are those of the slot.

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tui.host import Forbids, HostError, Objection, Wake
@@ -24,8 +24,7 @@ STOP_S, REBOOT_S = 3.0, 4.0
 _NO_DEFINITION = "the guests of the simulated host have no definition to change"
 
 
-@dataclass(frozen=True, slots=True)
-class _Timeline:
+class _Timeline(Struct, frozen=True):
     """The states that an action puts a domain into, in order of time; before the first one,
     the scenario decides."""
 

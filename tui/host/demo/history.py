@@ -6,9 +6,10 @@ The day is a machine, too, whose times are negative: readings are functions of t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+
+from msgspec import Struct
 
 from tui.host.demo.machine import DemoDomain, Machine
 from tui.host.demo.traces import Cycle
@@ -26,8 +27,7 @@ RECENT_S = 900.0
 Values = Iterator[tuple[str, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """An event of the day, ``ago_s`` seconds before the simulation began."""
 
     ago_s: float
@@ -37,8 +37,7 @@ class Happened:
     by: EventCause = "external"
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """A swap that was done ``ago_s`` seconds before the simulation began."""
 
     ago_s: float
@@ -47,8 +46,7 @@ class Moved:
     took_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """The machine of the day before the simulation, when it was ``up``, what happened, and the
     guest whose load is kept."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.host.demo.cards import DemoCard, Program
 from tui.host.demo.machine import Machine
@@ -17,8 +18,7 @@ _NODES = {"nvidia": "/dev/nvidia", "amdgpu": "/dev/dri/card", "i915": "/dev/dri/
 """The device nodes of a driver's cards, without their numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Launch:
+class _Launch(Struct, frozen=True):
     """How a program was started: the user, the command line, the systemd unit."""
 
     command: str

@@ -6,8 +6,8 @@ Scenes and cycles repeat. One whose first and last parts are alike begins in mid
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tui.host.demo.boards import NOTEBOOK, PLX, RYZEN, functions
@@ -78,8 +78,7 @@ LOOKING_GLASS = Program(6032, "looking-glass-client", "graphics", 148)
 OBS = Program(7718, "obs", "graphics", 402, _STREAMING)
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     """A scenario: a one-line summary, the machine for a seed, and what its watch does, if it has
     one, and has kept of the ``day`` before."""
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Literal
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tui.host import HostError, NothingToRead, Wake
@@ -58,8 +58,7 @@ _OPTIONS = {
 """The kernel options of a host that is set up, by the processor's vendor."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
+class _Move(Struct, frozen=True):
     """A swap that began at ``began_s``; ``ends`` are the seconds from there to each step's end."""
 
     number: int

@@ -10,8 +10,9 @@ Only files of cards that are awake are read: xe wakes a card to report on its cl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from tui.host.drm import fdinfo
 from tui.host.drm.fdinfo import Client, LoadMeter
@@ -35,8 +36,7 @@ class _Closed(Exception):
     """The file is no longer open, or its number now belongs to another file."""
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(Struct):
     """A client that is being read: the file it is read through, and the name of its process."""
 
     file: OpenFile

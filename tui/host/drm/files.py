@@ -12,8 +12,9 @@ import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from tui.host.proc.file_numbers import DeviceNumber, FileInspector, NotChecked
 from tui.host.proc.mounts import FilesystemTypes
@@ -37,8 +38,7 @@ _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 _INITIAL = "pid:[4026531836]"  # PROC_PID_INIT_INO of include/linux/proc_ns.h
 
 
-@dataclass(frozen=True, slots=True)
-class OpenFile:
+class OpenFile(Struct, frozen=True):
     """A node of the card at ``address`` that a process has open, and its file of fdinfo."""
 
     pid: int
@@ -46,8 +46,7 @@ class OpenFile:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class FilesByProcess:
+class FilesByProcess(Struct, frozen=True):
     """The open files, by process id.
 
     ``unseen`` processes could not be inspected. ``hidden``: there may be others that are not even
@@ -60,8 +59,7 @@ class FilesByProcess:
     unknown: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Nodes:
+class Nodes(Struct, frozen=True):
     """The addresses of cards by the numbers of their nodes and by their usual names."""
 
     by_number: Mapping[DeviceNumber, str]

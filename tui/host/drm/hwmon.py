@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
@@ -100,8 +101,7 @@ def _share(at: Attributes, now: str, most: str) -> Number:
 # --- power from energy ------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Energy:
+class Energy(Struct, frozen=True):
     """The energy that a card has used, in microjoules, ``at`` monotonic seconds."""
 
     at: float
@@ -152,8 +152,7 @@ class PowerMeter:
         return self._watts
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(Struct, frozen=True):
     """The sensors of one part of a card, the whole card or its package.
 
     ``microjoules`` is the energy used so far, ``limit_w`` the power limit.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tui.host import NothingToRead, NothingYet, Wake, sysfs
@@ -35,8 +35,7 @@ ASLEEP = "asleep: reading does not wake the cards on amdgpu, i915 or xe"
 IDLE = "idle: the cards on amdgpu, i915 or xe are released, so they can sleep"
 
 
-@dataclass(frozen=True, slots=True)
-class _Card:
+class _Card(Struct, frozen=True):
     address: str
     directory: Tree
     driver: Driver

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.host.drm.fdinfo import ENGINE_PURPOSES, Client
 from tui.host.drm.hwmon import MIB
@@ -14,8 +15,7 @@ PROCESSES_LIMIT = 256
 """Processes of a card that are named; the others are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientUse:
+class ClientUse(Struct, frozen=True):
     """A client of a process: its latest sample, and how busy it keeps each engine.
 
     ``loads`` are 0-100, and ``None`` until they are known.
@@ -37,8 +37,7 @@ class ClientUse:
         return bool(engines) and (self.loads is None or self.loads.keys() >= engines.keys())
 
 
-@dataclass(frozen=True, slots=True)
-class CardUse:
+class CardUse(Struct, frozen=True):
     """How a card is used.
 
     ``processes`` is ``None`` if none can be seen at all. ``loads`` is how busy each engine is,

@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from xml.parsers import expat
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tui.host.libvirt.domain_xml import Definition, DefinitionError, definition, pci_address
@@ -32,8 +32,7 @@ _ADDRESS = re.compile(r"([0-9a-f]{4,8}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])")
 _ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)(\s*=\s*)(["'])(.*?)\3""", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Edited:
+class Edited(Struct, frozen=True):
     """A changed definition.
 
     ``rom`` are the <rom> files of hostdevs that now name another card: they hold the firmware of
@@ -105,8 +104,7 @@ def _verify(changed: str, before: Definition, moves: list[_Move], added: list[st
 # --- positions in the text --------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Element:
+class _Element(Struct):
     """The position of an element: bytes ``start`` to ``end``, its start tag up to ``tag_end``.
 
     A PCI hostdev also has the <address> in its <source>, and the file of its <rom>.
@@ -132,16 +130,14 @@ class _Element:
         return HostDev(address, managed, rom=bool(self.rom), rom_file=self.rom or None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
+class _Move(Struct, frozen=True):
     """A hostdev and the function that it is to name; ``None`` removes the hostdev."""
 
     device: _Element
     to: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Splice:
+class _Splice(Struct, frozen=True):
     """A range of bytes, and the text that replaces it."""
 
     start: int
@@ -149,8 +145,7 @@ class _Splice:
     text: bytes
 
 
-@dataclass(slots=True)
-class _Layout:
+class _Layout(Struct):
     """The elements of a definition that an edit needs."""
 
     text: bytes

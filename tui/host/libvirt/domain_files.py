@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -56,8 +55,7 @@ class StoredDomain(Struct, frozen=True):
     xml: str
 
 
-@dataclass(frozen=True, slots=True)
-class DefinitionFile:
+class DefinitionFile(Struct, frozen=True):
     """A definition as text, with the state that libvirt stores around it.
 
     ``snapshot``: it is from a snapshot, and may be out of date.
@@ -68,8 +66,7 @@ class DefinitionFile:
     snapshot: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FileDomain:
+class FileDomain(Struct, frozen=True):
     """The domain in a ``file``; ``snapshot``: it is from a snapshot."""
 
     file: str

@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from tui.host import sysfs
 from tui.host.pci.mdevs import MDEV_UUID
@@ -34,8 +35,7 @@ _NVIDIA_MAJOR = 195  # kernel-open/common/inc/nv-chardev-numbers.h
 _NVIDIACTL, _NVIDIA_MODESET = 255, 254
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A node: its number, its name, and the function that it leads to.
 
     ``shared``: it belongs to all cards of its driver.
@@ -47,8 +47,7 @@ class Node:
     shared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FoundNodes:
+class FoundNodes(Struct, frozen=True):
     """The nodes of functions. ``unknown`` says why there may be others."""
 
     nodes: tuple[Node, ...]

@@ -14,9 +14,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from tui.host import HostError
 from tui.host.untrusted import clean
@@ -44,8 +45,7 @@ _PIECE = 1 << 20
 _PROGRAM = Path(__file__).with_name("scan.py")
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """Where a scan is: the process and the stage."""
 
     pid: int

@@ -10,8 +10,9 @@ Source: proc_pid_mountinfo(5), proc(5) on swaps; kernel, Documentation/ABI/testi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from tui.host.proc.mounts import Mount, unescaped
 from tui.host.tree import Tree
@@ -36,8 +37,7 @@ _BUILT = re.compile(r"/dev/(?:mapper/.|dm-[0-9]|md[0-9/_]|bcache[0-9])")
 _PARTITION = re.compile(r"p?[0-9]{1,9}")
 
 
-@dataclass(slots=True)
-class Mounted:
+class Mounted(Struct):
     """The mounts of a host by device number and by source.
 
     ``read`` is false if no file lists them.

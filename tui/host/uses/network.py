@@ -8,9 +8,10 @@ network. Source: proc(5); kernel, Documentation/ABI/testing/sysfs-class-net.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
+
+from msgspec import Struct
 
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
@@ -29,8 +30,7 @@ _LEAF = re.compile(r"\s*\|--\s+([0-9.]{7,15})")
 _HOST_LOCAL = re.compile(r"\s*/32\s+host\s+LOCAL")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """A line of /proc/net/route: numbers in host order, and the interface that it leads to."""
 
     interface: str
