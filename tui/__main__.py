@@ -28,7 +28,7 @@ def run() -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     if os.geteuid() == 0:  # leave no files owned by root in a user's checkout
         sys.dont_write_bytecode = True
-    from tui.process import crash, output, privileges  # noqa: PLC0415
+    from tui.process import crash, imports, output, privileges  # noqa: PLC0415
 
     output.open_missing_streams()
     # If our parent ignores SIGCHLD, so do we, and every child appears to exit with 0.
@@ -40,7 +40,8 @@ def run() -> int:
     crash.silence_tracebacks()
     gc.disable()  # imported modules stay: searching them for cycles takes a tenth of the start
     try:
-        from tui.cli import main as cli  # noqa: PLC0415 - takes 0.1 s and may fail
+        with imports.hidden(imports.WITH_TYPING):
+            from tui.cli import main as cli  # noqa: PLC0415 - takes 0.1 s and may fail
 
         if interrupts:
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -21,7 +21,10 @@ from typing import Any
 # ruff: noqa: E402
 gc.disable()  # before the imports, as tui.__main__ does
 
-from msgspec.structs import replace
+from tui.process.imports import WITH_TYPING, hidden
+
+with hidden(WITH_TYPING):
+    from msgspec.structs import replace
 
 from tests.bench.places import CONFIG, DOMAINS, PLAIN, UDEV, root
 from tui.cli import main as cli

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
+
+from tui.process.imports import WITH_TYPING, hidden
 
 PALETTE = "textual.command"
 
@@ -16,17 +17,9 @@ def lean_imports() -> Iterator[None]:
     """Keep Textual, rich and asyncio from importing what the screen does not use at first, or at
     all. Together that takes about 20 ms, of which the command palette with its dozen widgets takes
     12 and ssl 5.
-
-    A module that was imported before is left alone. Afterwards all of them can be imported.
     """
-    missing = [name for name in _HIDDEN if name not in sys.modules]
-    for name in missing:
-        sys.modules[name] = _HIDDEN[name]  # type: ignore[assignment]  # None: "import" fails
-    try:
+    with hidden(_HIDDEN):
         yield
-    finally:
-        for name in missing:
-            del sys.modules[name]
 
 
 def _stand_in(name: str, names: Mapping[str, Any]) -> ModuleType:
@@ -40,6 +33,7 @@ class _Anything:
 
 
 _HIDDEN: dict[str, ModuleType | None] = {
+    **WITH_TYPING,
     "ssl": None,  # the screen opens no network connection
     # textual.app opens the palette, which ``TerminalApp`` does in its place; textual.theme has a
     # list of themes that we do not offer.
