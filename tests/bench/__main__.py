@@ -20,6 +20,7 @@ from tests.bench import baseline, measure, subjects, swaps
 from tests.bench.layouts import Layout, large, lay_out_all, usual
 from tests.bench.report import BARE, GROUPS, NVITOP, NVTOP, OURS, USUAL, Report, percentile
 from tests.bench.subjects import Absent, Subject
+from tests.libvirt.daemon import daemon, missing
 from tests.nvml.build import build
 from tui import __version__
 
@@ -116,9 +117,14 @@ class Bench:
             self.values["large"][name].append(seen.cpu_pct)
 
     def _watch(self) -> None:
-        if os.geteuid() == 0:
-            _say(f"the watch for {self._seconds:g} s")
-            self.values["watch"][OURS].append(measure.watch(self._usual_host, self._seconds))
+        if os.geteuid() != 0:
+            return
+        _say(f"the watch for {self._seconds:g} s")
+        self.values["alone"][OURS].append(measure.watch(self._usual_host, self._seconds))
+        if not missing():
+            _say(f"the watch beside a libvirtd for {self._seconds:g} s")
+            with daemon():
+                self.values["watch"][OURS].append(measure.watch(self._usual_host, self._seconds))
 
     def take_swaps(self) -> None:
         """Take over what the lab measured last. Raises ``OSError`` and msgspec's
@@ -134,6 +140,9 @@ class Bench:
         notes.append(swaps.TAKEN if "swap" in self.values else swaps.MISSING)
         if os.geteuid() != 0:
             notes.append("The watch is not measured: only root's keeps a history.")
+        elif packages := missing():
+            needed = ", ".join(packages)
+            notes.append(f"The watch is not measured beside a libvirtd, which needs {needed}.")
         if self.keys:
             notes.append("Keys, medians until the first and the last frame is whole; bytes; CPU:")
             notes += [_key_line(key, pressed) for key, pressed in self.keys.items()]
