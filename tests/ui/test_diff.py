@@ -192,13 +192,13 @@ def test_each_colour_is_written_once(shown: CellBuffer) -> None:
     assert write(shown, whole(red, bold)).count("31") == 1
 
 
-def test_what_is_cheapest_to_reach_is_written_next() -> None:
+def test_all_of_a_colour_are_written_together_and_then_the_cheapest_colour() -> None:
     shown = CellBuffer()
     write(shown, whole())
     first = [Segment("abc"), Segment("d", BLUE_BACK), Segment("e", RED), Segment("f", BLUE_BACK)]
     second = [Segment("a12"), Segment("3", BLUE_BACK), Segment("e", RED)]
     assert write(shown, whole(first, second)) == (
-        "\x1b[1;1Habc\b\b\b\x1bDa12\x1b[31;44m3\b\x1bMd\x1b[Cf\b\b\x1b[49me\b\x1bDe"
+        "\x1b[1;1Habc\b\b\b\x1bDa12\x1b[C\x1bM\x1b[31me\b\x1bDe\b\b\x1bM\x1b[44md\x1b[Cf\b\b\b\x1bD3"
     )
 
 

@@ -8,8 +8,8 @@ How it saves bytes, and what that requires:
 
 - Colours stay set between frames. ``CellBuffer.invalidate`` forgets them, together with the cells;
   call it after other programs may have written to the terminal.
-- The runs of a frame are ordered by the cost of reaching them (``SgrWriter.write_all``). No run may
-  depend on another one. A frame that is cut is written from the top.
+- The runs of a frame are ordered by colour (``SgrWriter.write_all``). No run may depend on another
+  one. A frame that is cut is written from the top.
 - A graph that advances by a cell is moved (``runs``): one cell is deleted and another one inserted,
   and the rest of the row stays where it is. Terminals differ in the colours of blanks that they
   insert or erase; the inserted cell is therefore written at once, and blanks are never erased (ECH,
