@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain, repeat, zip_longest
-from typing import Literal
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, repeat, zip_longest
+from typing import Literal, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -17,8 +17,21 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from widgets.lines import Line, Tone, fit, merge_spans
+from widgets.lines import Line, Tone, fit, merge_spans, width_of
 from widgets.tones import ink
+
+
+class _Painted(NamedTuple):
+    """A line as it was given, and cut to the width in few spans, with the ``cells`` that it then
+    takes."""
+
+    given: Line | None
+    spans: Line
+    cells: int
+
+
+NOTHING = _Painted(None, (), 0)
+"""Stands for a line that is not there."""
 
 
 class Canvas(ScrollView):
@@ -44,8 +57,8 @@ class Canvas(ScrollView):
         self, *, id: str | None = None, classes: str | None = None, can_focus: bool = False
     ) -> None:
         super().__init__(id=id, classes=classes, can_focus=can_focus)
+        self._painted: list[_Painted] = []
         self._lines: list[Line] = []
-        self._given: tuple[Line, ...] = ()
         self._width = 0
         """The width of a line at the last paint, in cells."""
         self._inside = Region()
@@ -78,7 +91,7 @@ class Canvas(ScrollView):
     @property
     def room(self) -> Size:
         """The cells that lines can use: the content area without border."""
-        return self.scrollable_content_region.size
+        return self.content_size
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -88,7 +101,8 @@ class Canvas(ScrollView):
         """Show ``lines``, redrawing only the rows that changed."""
         width, height = self.room
         self._inside = Region(*self.styles.gutter.top_left, width, height)
-        before, self._lines = self._lines, self._fitted(lines, width)
+        self._painted = self._fitted(lines, width)
+        before, self._lines = self._lines, [each.spans for each in self._painted]
         cursor_before, self._cursor = self._cursor, cursor
         if len(before) != len(self._lines):
             self.virtual_size = Size(width, len(self._lines))
@@ -98,21 +112,32 @@ class Canvas(ScrollView):
         changed = {y for y, (old, new) in enumerate(pairs) if old != new}
         if cursor_before != cursor:
             changed |= {row for row in (cursor_before, cursor) if row is not None}
-        if changed:
-            self.refresh(*(Region(0, self._row_of(y), width, 1) for y in sorted(changed)))
+        top = self._top
+        rows = {row for y in changed if 0 <= (row := self._row_of(y, top)) < height}
+        if rows:
+            self.refresh(*_regions(rows, width))
 
-    def _fitted(self, lines: Sequence[Line], width: int) -> list[Line]:
-        """The lines cut to ``width``, in few spans. Most of them are the same as last time."""
-        last = zip(self._given, self._lines, strict=True) if width == self._width else ()
-        self._given, self._width = tuple(lines), width
+    def _fitted(self, lines: Sequence[Line], width: int) -> list[_Painted]:
+        """The lines cut to ``width``, in few spans. Many of them are the same as last time."""
+        last = self._painted if width == self._width else ()
+        self._width = width
         return [
-            drawn if given == each else merge_spans(fit(each, width))
-            for each, (given, drawn) in zip(lines, chain(last, repeat((None, ()))), strict=False)
+            old if old.given == each else _fit_line(each, width)
+            for each, old in zip(lines, chain(last, repeat(NOTHING)), strict=False)
         ]
 
-    def _row_of(self, y: int) -> int:
-        """The row of the content area that line ``y`` is drawn in."""
-        return y - self.scroll_offset.y
+    @property
+    def _top(self) -> int:
+        """The first line that is shown."""
+        return round(self.scroll_y)
+
+    def _row_of(self, line: int, top: int) -> int:
+        """The row of the content area that a line is drawn in, if ``top`` is the first."""
+        return line - top
+
+    def _line_in(self, row: int, top: int) -> int:
+        """The line that is drawn in a row of the content area, if ``top`` is the first."""
+        return row + top
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return the rows inside the frame unchanged. Textual would frame, filter and crop each of
@@ -121,7 +146,8 @@ class Canvas(ScrollView):
         is_whole = crop.column_span == inside.column_span and inside.contains_region(crop)
         if not is_whole or self._is_altered:
             return super().render_lines(crop)
-        return [self.render_line(row - inside.y) for row in crop.line_range]
+        top = self._top
+        return [self._strip(self._line_in(row - inside.y, top)) for row in crop.line_range]
 
     @property
     def _is_altered(self) -> bool:
@@ -130,10 +156,18 @@ class Canvas(ScrollView):
         return bool(self.get_line_filters() or self.hover_style)
 
     def render_line(self, y: int) -> Strip:
-        index, base = y + self.scroll_offset.y, self._style("base")
-        if index >= len(self._lines):
+        return self._strip(self._line_in(y, self._top))
+
+    def _strip(self, index: int) -> Strip:
+        """A line in its colours."""
+        base = self._style("base")
+        if index >= len(self._painted):
             return Strip.blank(self._width, base)
-        strip = Strip(self._segments(self._lines[index])).adjust_cell_length(self._width, base)
+        drawn = self._painted[index]
+        segments, blank = self._segments(drawn.spans), self._width - drawn.cells
+        if blank:
+            segments.append(Segment(" " * blank, base))
+        strip = Strip(segments, self._width)
         if index == self._cursor and self.has_focus:
             # The cursor's background must override that of the segments.
             cursor = ink(self.app, "cursor")
@@ -142,19 +176,31 @@ class Canvas(ScrollView):
         return strip
 
     def _segments(self, spans: Line) -> list[Segment]:
+        styles = self._styles
         return [
-            Segment(
-                text,
-                self._style(tone) + Style.from_meta({"@click": action})
-                if action
-                else self._style(tone),
-            )
+            Segment(text, self._style(tone) + Style.from_meta({"@click": action}))
+            if action
+            else Segment(text, styles.get(tone) or self._style(tone))
             for text, tone, action in spans
         ]
 
     def _style(self, tone: Tone | Literal["base"]) -> Style:
         """The canvas's own style, with a tone in it."""
-        if tone not in self._styles:
+        style = self._styles.get(tone)
+        if style is None:
             base = self.rich_style
-            self._styles[tone] = base if tone == "base" else base + ink(self.app, tone)
-        return self._styles[tone]
+            style = self._styles[tone] = base if tone == "base" else base + ink(self.app, tone)
+        return style
+
+
+def _fit_line(line: Line, width: int) -> _Painted:
+    cells = width_of(line)
+    fitted = line if cells <= width else fit(line, width)
+    return _Painted(line, merge_spans(fitted), min(cells, width))
+
+
+def _regions(rows: Iterable[int], width: int) -> Iterator[Region]:
+    """The rows as regions of the content area, those next to each other as one."""
+    for _, together in groupby(enumerate(sorted(rows)), key=lambda each: each[1] - each[0]):
+        (_, first), *more = together
+        yield Region(0, first, width, 1 + len(more))

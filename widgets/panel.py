@@ -9,7 +9,6 @@ from typing import ClassVar, Literal, NamedTuple
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Region, Size
-from textual.strip import Strip
 
 from widgets.canvas import Canvas
 from widgets.glyphs import PLAIN, RICH, Glyphs
@@ -94,8 +93,6 @@ class Panel(Canvas):
         """The cells for lines once the panel is laid out; none while it is hidden."""
         if not self.display:
             return Size(0, 0)
-        if self._placed in (None, self.outer_size):
-            return super().room
         return self._frame_size - self.styles.gutter.totals
 
     @property
@@ -187,12 +184,13 @@ class Panel(Canvas):
         elif self.lines and self.lines[0] != (rule := merge_spans(self.rule(self.room.width))):
             super().paint([rule, *self.lines[1:]], self._cursor)
 
-    def _row_of(self, y: int) -> int:
-        return 0 if self.ruled and y == 0 else super()._row_of(y)
+    # The rule stays in place while the lines below it scroll.
 
-    def render_line(self, y: int) -> Strip:
-        """Keep the rule in place while the lines below it scroll."""
-        return super().render_line(-self.scroll_offset.y if self.ruled and y == 0 else y)
+    def _row_of(self, line: int, top: int) -> int:
+        return 0 if self.ruled and line == 0 else super()._row_of(line, top)
+
+    def _line_in(self, row: int, top: int) -> int:
+        return 0 if self.ruled and row == 0 else super()._line_in(row, top)
 
     def paint_panel(self, lines: list[Line], cursor: int | None = None) -> None:
         """Paint the lines; without a frame, below the rule and indented by one cell. ``cursor`` is

@@ -40,6 +40,7 @@ from tui.model import (
     Vitals,
 )
 from tui.terminal.flow import ANSWER_TIMEOUT_S, FlowControl
+from widgets.card_panel import CardPanel
 
 
 def on_driver(driver: str) -> Inventory:
@@ -254,8 +255,8 @@ async def test_a_new_value_refreshes_its_rows_only() -> None:
     rig = Rig()
     async with rig.running() as pilot:
         refreshed: list[tuple[Region, ...]] = []
-        panel = rig.app.screen.query_one("#card-1")
-        refresh = panel.refresh
+        panel = rig.app.screen.query_one("#card-1", CardPanel)
+        refresh, before = panel.refresh, panel.lines
 
         def spy(*regions: Region, **how: bool) -> object:
             refreshed.append(regions)
@@ -264,9 +265,10 @@ async def test_a_new_value_refreshes_its_rows_only() -> None:
         panel.refresh = spy  # type: ignore[assignment]
         rig.nvml.put(NvmlReading("580.95.05", (replace(READING, metrics=Metrics(util_pct=91)),)))
         await until(pilot, lambda: "91 %" in rig.text())
-        assert refreshed
-        assert all(region.height == 1 for regions in refreshed for region in regions)
         assert () not in refreshed  # the whole panel
+        drawn = {y for regions in refreshed for region in regions for y in region.line_range}
+        pairs = zip(before, panel.lines, strict=True)
+        assert drawn == {y for y, (old, new) in enumerate(pairs) if old != new} != set()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (35, 40), *thorough(((20, 5),), ((100, 8),))])

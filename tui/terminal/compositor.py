@@ -63,8 +63,9 @@ def _rows(region: Region, shown: Sequence[_Shown]) -> Iterator[RowUpdate]:
         part = region.intersection(visible)
         for y, strip in enumerate(widget.render_lines(part.translate(-place.offset)), part.y):
             yield RowUpdate(y, part.x, strip)
-        for rest in _around(part, region):
-            yield from _rows(rest, shown[index + 1 :])
+        if part != region:
+            for rest in _around(part, region):
+                yield from _rows(rest, shown[index + 1 :])
         return
 
 

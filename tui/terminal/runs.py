@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import compress, pairwise
+from operator import ne
 
 from tui.terminal.sgr import DEFAULT, Run, SgrState, parse_sgr
 
@@ -34,7 +35,7 @@ def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
     start = last = -1
     moved, codes = 0, ""
     state = DEFAULT
-    for x in (x for x, (was, now) in enumerate(zip(old, new, strict=True)) if was != now):
+    for x in compress(range(len(new)), map(ne, old, new)):
         while x > 0 and new[x][0] == "":
             x -= 1  # noqa: PLW2901 - to the first cell of the wide character
         if x <= last:
@@ -66,11 +67,11 @@ def _moved(old: list[Cell], new: list[Cell], x: int) -> int:
     end = x + 1
     while end + 1 < len(new) and old[end + 1] == new[end]:
         end += 1
-    if not all(text for text, _ in old[x : end + 2] + new[x : end + 2]):
+    if "" in [text for text, _ in old[x : end + 2] + new[x : end + 2]]:
         return 0
     differ = [at for at in range(x, end + 1) if old[at] != new[at]]
-    saved = sum(len(new[at][0].encode()) for at in differ[:-1])
-    saved += MAX_GAP * sum(after - at > 1 for at, after in pairwise(differ))
+    saved = len("".join([new[at][0] for at in differ[:-1]]).encode())
+    saved += MAX_GAP * sum([after - at > 1 for at, after in pairwise(differ)])
     return differ[-1] - x if saved > MOVE_COST else 0
 
 

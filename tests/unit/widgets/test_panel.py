@@ -8,7 +8,7 @@ from textual.geometry import Region, Size
 
 from tests.unit.widgets.drawn import text, texts
 from widgets import canvas
-from widgets.lines import Line, Span, fit, line
+from widgets.lines import Line, Span, line, merge_spans
 from widgets.panel import Edges, Panel, edge
 
 
@@ -49,11 +49,11 @@ async def test_a_frame_goes_on_after_keys_without_a_note() -> None:
 async def test_lines_that_come_again_are_not_fitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     fitted: list[Line] = []
 
-    def spy(spans: Line, width: int) -> Line:
+    def spy(spans: Line) -> Line:
         fitted.append(spans)
-        return fit(spans, width)
+        return merge_spans(spans)
 
-    monkeypatch.setattr(canvas, "fit", spy)
+    monkeypatch.setattr(canvas, "merge_spans", spy)
     app = _App()
     async with app.run_test(size=(44, 6)) as pilot:
         panel = app.query_one(Panel)
@@ -67,6 +67,47 @@ async def test_lines_that_come_again_are_not_fitted_again(monkeypatch: pytest.Mo
         fitted.clear()
         panel.paint_panel([line("CPU 1 %"), line("Memory")])
         assert fitted == [line("CPU 1 %"), line("Memory")]
+
+
+async def test_rows_that_change_are_painted_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows next to each other are painted as one, and lines out of sight not at all."""
+    app = _App()
+    async with app.run_test(size=(44, 6)) as pilot:
+        panel = app.query_one(Panel)
+        rows = [f"row {number}" for number in range(9)]
+        panel.paint_panel([line(row) for row in rows])
+        await pilot.pause()
+
+        def change(*numbers: int) -> list[Region]:
+            painted: list[Region] = []
+            for number in numbers:
+                rows[number] += "*"
+            with monkeypatch.context() as patched:
+                patched.setattr(panel, "refresh", lambda *regions: painted.extend(regions))
+                panel.paint_panel([line(row) for row in rows])
+            return painted
+
+        assert change(0, 1, 3, 6) == [Region(0, 0, 36, 2), Region(0, 3, 36, 1)]
+        assert change(5, 8) == []
+        panel.scroll_to(y=5, animate=False)
+        await pilot.pause()
+        assert change(0, 4, 5, 7, 8) == [Region(0, 0, 36, 1), Region(0, 2, 36, 2)]
+
+
+async def test_a_rule_stays_above_the_lines_that_scroll() -> None:
+    app = _App()
+    async with app.run_test(size=(44, 6)) as pilot:
+        panel = app.query_one(Panel)
+        panel.set_ruled(True)
+        await pilot.pause()
+        panel.set_edges(EDGES)
+        for sign in ("", "*"):
+            panel.paint_panel([line(f"row {number}{sign}") for number in range(9)])
+            panel.scroll_to(y=4, animate=False)
+            await pilot.pause()
+            shown = screen(app)
+            assert shown[0].startswith("─ 3 win11 ─")
+            assert shown[1:] == [f" row {number}{sign}" for number in range(4, 9)]
 
 
 async def test_a_rule_without_a_title_has_no_gap() -> None:
