@@ -6,6 +6,7 @@ The configuration is checked against it, so Textual is imported only to make bin
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, get_args
 
 from msgspec import Struct
@@ -71,6 +72,7 @@ class Command(Struct, frozen=True):
         return self.shown_keys or key_name(self.keys.lstrip(",").partition(",")[0])
 
 
+@lru_cache(maxsize=256)
 def key_name(key: str) -> str:
     """A key as the screen shows it: ``?`` for ``question_mark``."""
     return SHOWN_KEYS.get(key, key.replace("ctrl+", "^"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from widgets.glyphs import RICH, Glyphs
 from widgets.lines import DASH, Line, Ramp, Span, line, ramp_tone
 
@@ -38,6 +40,11 @@ def bar(share: float | None, width: int, ramp: Ramp, glyphs: Glyphs = RICH) -> L
     filled = 0
     if share is not None and share > 0:
         filled = min(max(1, round(share * width)), width)
+    return _filled_bar(filled, width, ramp, glyphs)
+
+
+@lru_cache(maxsize=1024)
+def _filled_bar(filled: int, width: int, ramp: Ramp, glyphs: Glyphs) -> Line:
     spans: list[Span] = []
     for cell in range(filled):
         tone = ramp_tone(ramp, (cell + 0.5) / width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from widgets.figures import model_name
 
@@ -20,6 +21,7 @@ TWO_NUMBERS = 9
 """Cells for two model numbers of one PCI id in the short name: ``6670/7670``."""
 
 
+@lru_cache(maxsize=256)
 def card_name(name: str) -> str:
     """The model without its brand: ``RTX 4090``. Never empty.
 
@@ -35,6 +37,7 @@ def card_name(name: str) -> str:
     return found if len(found) > len("UHD") else text.strip() or name.strip() or "?"
 
 
+@lru_cache(maxsize=256)
 def short_card_name(name: str) -> str:
     """The number alone, for the narrowest places: ``4090``; the model if it has none. Never
     empty."""

@@ -101,7 +101,7 @@ def short_graph_lines(
 
 def _row(row: str, ramp: Ramp, share: float) -> Line:
     drawn = row.lstrip()
-    return line(Span(" " * (len(row) - len(drawn))), Span(drawn, ramp_tone(ramp, share)))
+    return Span(" " * (len(row) - len(drawn))), Span(drawn, ramp_tone(ramp, share))
 
 
 def bars_of(series: Series, top: float, rows: int, width: int, glyphs: Glyphs = RICH) -> list[str]:
@@ -148,9 +148,10 @@ _BLOCKS = [[" ▄█"[max(left, right)] for right in range(3)] for left in range
 # --- the time axis ---
 
 
+@lru_cache(maxsize=64)
 def axis_line(
     width: int,
-    marks: Sequence[Mark] = (),
+    marks: tuple[Mark, ...] = (),
     glyphs: Glyphs = RICH,
     *,
     label: int = 5,

@@ -7,6 +7,7 @@ so every theme works, and tests read what a person reads.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple, cast
 
 from rich.cells import cell_len, set_cell_size
@@ -29,6 +30,7 @@ RAMP_STEPS = 8
 """Tones of a ramp. A bar has at most that many runs of one colour; a row of a graph has one."""
 
 
+@lru_cache(maxsize=1024)
 def ramp_tone(ramp: Ramp, share: float) -> Tone:
     """The ramp's tone at ``share``, from 0 to 1."""
     step = min(int(max(share, 0.0) * RAMP_STEPS), RAMP_STEPS - 1) + 1
@@ -52,12 +54,12 @@ Line = tuple[Span, ...]
 
 def line(*parts: Span | str) -> Line:
     """A line of spans; plain strings get the tone ``text``."""
-    return tuple(part if isinstance(part, Span) else Span(part) for part in parts)
+    return tuple([part if isinstance(part, Span) else Span(part) for part in parts])
 
 
 def width_of(spans: Iterable[Span]) -> int:
     """The terminal cells that the spans occupy."""
-    return sum(cell_len(span.text) for span in spans)
+    return sum([cell_len(span.text) for span in spans])
 
 
 def fit(spans: Line, width: int) -> Line:
@@ -151,9 +153,9 @@ def merge_spans(spans: Line) -> Line:
         last = merged[-1] if merged else span
         blank = not span.action and span.text.isspace() and last.tone != "flash"
         if merged and (span[1:] == last[1:] or (blank and not last.action)):
-            merged[-1] = last._replace(text=last.text + span.text)
+            merged[-1] = Span(last.text + span.text, last.tone, last.action)
         elif merged and not last.action and last.text.isspace() and not span.action:
-            merged[-1] = span._replace(text=last.text + span.text)
+            merged[-1] = Span(last.text + span.text, span.tone)
         else:
             merged.append(span)
     return tuple(merged)

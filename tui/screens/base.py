@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from math import ceil
 from typing import Any, ClassVar, TypeVar
 
-from msgspec.structs import replace
 from textual.app import App, ComposeResult
 from textual.geometry import Size
 from textual.timer import Timer
@@ -145,10 +144,10 @@ class HostScreen(TerminalScreen):
 
     def hints(self) -> list[Hint]:
         """The keys of the footer, in the order of the table of commands."""
-        return [hint for c in self.commands if (hint := self._hint(c)) is not None]
+        return [hint for c in self.commands if (hint := self._hint(c, c.rank)) is not None]
 
-    def _hint(self, command: Command) -> Hint | None:
-        if command.rank is None or not command.key_label:
+    def _hint(self, command: Command, rank: int | None) -> Hint | None:
+        if rank is None or not (key := command.key_label):
             return None
         owner, _, action = command.action.rpartition(".")
         works = (
@@ -158,16 +157,15 @@ class HostScreen(TerminalScreen):
         )
         if works is False:
             return None
-        rank = command.rank if self.has_edges or not command.edge else min(command.rank, 2)
-        words = self.word(command)
-        return Hint(command.key_label, words, command.action, rank, enabled=bool(works))
+        shown = rank if self.has_edges or not command.edge else min(rank, 2)
+        return Hint(key, self.word(command), command.action, shown, enabled=bool(works))
 
     def hint_of(self, id: str) -> Hint | None:
         """A command's key, as shown in the frame of a panel; ``None`` if the command is not
         available here."""
         for command in self.commands:
             if command.id == id:
-                return self._hint(replace(command, rank=command.rank or 0))
+                return self._hint(command, command.rank or 0)
         return None
 
     def key_of(self, id: str) -> str:

@@ -63,7 +63,8 @@ class PlanScreen(HostScreen):
     def edge_keys(self) -> list[Hint]:
         """The keys for the panel's frame, which act on what is shown."""
         commands = {command.id: command for command in self.session.commands}
-        hints = (self._hint(commands[each]) for each in IN_THE_EDGE if self._is_here(each))
+        found = (commands[each] for each in IN_THE_EDGE if self._is_here(each))
+        hints = (self._hint(command, command.rank) for command in found)
         return [hint for hint in hints if hint is not None and hint.enabled]
 
     def _is_here(self, command: str) -> bool:

@@ -90,13 +90,13 @@ def test_ticks_stay_within_an_axis_of_one_cell() -> None:
 
 
 def test_a_mark_stands_where_it_happened() -> None:
-    drawn = axis_line(56, [Mark(88, "!", "warn")])
+    drawn = axis_line(56, (Mark(88, "!", "warn"),))
     assert text(drawn) == "      ─────┬3 min─────────┬2 min─!───────┬1 min──────now"
     assert [span for span in drawn if span.tone == "warn"] == [("!", "warn", "")]
 
 
 def test_a_mark_never_cuts_a_word() -> None:
-    drawn = text(axis_line(56, [Mark(0, "▲", "events"), Mark(52, "!", "warn")]))
+    drawn = text(axis_line(56, (Mark(0, "▲", "events"), Mark(52, "!", "warn"))))
     assert "now" not in drawn
     assert drawn.endswith("▲")
     assert "1 min" not in drawn
@@ -105,7 +105,7 @@ def test_a_mark_never_cuts_a_word() -> None:
 
 @given(st.integers(0, 80), st.lists(st.floats(-10, 1e6), max_size=6), GLYPHS)
 def test_the_axis_is_as_wide_as_its_graph(width: int, ages: list[float], glyphs: Glyphs) -> None:
-    drawn = axis_line(width, [Mark(age, "!", "warn") for age in ages], glyphs)
+    drawn = axis_line(width, tuple(Mark(age, "!", "warn") for age in ages), glyphs)
     assert width_of(drawn) == max(width, 6)
 
 
