@@ -234,6 +234,8 @@ class Live:
         """Add the events that the watch reports, each at its own time, which may be before this
         run. Events that are known already come again after an outage of the watch's record, and
         from its history."""
+        if not told:
+            return
         known: dict[Event, list[datetime]] = {}
         for event in self.events:
             known.setdefault(_timeless(event), []).append(event.at)
