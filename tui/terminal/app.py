@@ -158,7 +158,7 @@ class TerminalApp(App[None]):
             if waits > 1 and self.more_to_come:
                 self._wait_to_draw(waits - 1)
             else:
-                self.call_next(self._draw)
+                self.post_message(events.Callback(self._draw))
 
         asyncio.get_running_loop().call_later(COALESCE_S, draw)
 
