@@ -48,6 +48,10 @@ the first column."""
 DELETE, INSERT = "\x1b[P", "\x1b[@"
 """Delete and insert a character (DCH and ICH, ECMA-48); the rest of the row moves."""
 
+MANY = 20
+"""With more states than this, as when a screen opens, each is written where it first comes: to
+compare every one with all the others would take as long as the rest of the frame."""
+
 
 @lru_cache(maxsize=4096)
 def parse_sgr(codes: str) -> SgrState:
@@ -128,10 +132,15 @@ class SgrWriter:
         by_state: dict[SgrState, list[Run]] = {}
         for run in runs:
             by_state.setdefault(run.state, []).append(run)
+        few = len(by_state) <= MANY
         while by_state:
-            nearest = min(by_state, key=lambda state: len(sgr_change(self.state, state)))
+            nearest = min(by_state, key=self._cost) if few else next(iter(by_state))
             for run in by_state.pop(nearest):
                 self.write(run)
+
+    def _cost(self, state: SgrState) -> int:
+        """The bytes to set a state."""
+        return len(sgr_change(self.state, state))
 
     def _way(self, x: int, y: int) -> str:
         """The shortest move to a cell."""
