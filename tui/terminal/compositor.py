@@ -1,8 +1,9 @@
 """Renders only the cells that changed, and only from the widgets that show them.
 
 For each update, Textual's compositor takes all rows between the first and the last change, from
-every widget and the containers behind it, and cuts each row where any widget begins or ends. This
-module relies on internals of the pinned Textual release.
+every widget and the containers behind it, and cuts each row where any widget begins or ends. For a
+whole screen that is twice the rows that are seen. This module relies on internals of the pinned
+Textual release.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
-from rich.segment import Segment
-from textual._compositor import ChopsUpdate, Compositor
+from textual._compositor import ChopsUpdate, Compositor, LayoutUpdate
 from textual.geometry import Region
+from textual.strip import Strip
 from textual.widget import Widget
 
 
@@ -22,7 +23,7 @@ class RowUpdate(NamedTuple):
 
     y: int
     x: int
-    segments: Iterable[Segment]
+    strip: Strip
 
 
 class RowsUpdate(ChopsUpdate):
@@ -42,17 +43,32 @@ class _Shown(NamedTuple):
 
 
 class RowCompositor(Compositor):
-    """A compositor whose partial updates cost only as much as has changed."""
+    """A compositor whose updates cost only as much as has changed and is seen."""
+
+    def render_full_update(self, simplify: bool = False) -> LayoutUpdate:
+        if simplify:  # a picture
+            return super().render_full_update(simplify)
+        screen = self.size.region
+        strips: list[list[Strip]] = [[] for _ in screen.line_range]
+        for y, _, strip in self._rows_of([screen]):
+            strips[y].append(strip)
+        self._dirty_regions.clear()
+        return LayoutUpdate([*strips], screen)
 
     def render_partial_update(self) -> ChopsUpdate | None:
         changed = list(self._dirty_regions)
         self._dirty_regions.clear()
+        rows = self._rows_of(changed)
+        return RowsUpdate(rows) if rows else None
+
+    def _rows_of(self, regions: Iterable[Region]) -> list[RowUpdate]:
+        """The rows of regions of the screen, from the top left to the bottom right."""
         shown = [
             _Shown(widget, region, region.intersection(clip))
             for widget, (region, clip) in self.visible_widgets.items()  # from front to back
         ]
-        rows = [row for region in changed for row in _rows(region, shown)]
-        return RowsUpdate(sorted(rows, key=itemgetter(0, 1))) if rows else None
+        rows = (row for region in regions for row in _rows(region, shown))
+        return sorted(rows, key=itemgetter(0, 1))
 
 
 def _rows(region: Region, shown: Sequence[_Shown]) -> Iterator[RowUpdate]:

@@ -72,7 +72,7 @@ class CellBuffer:
             # Textual may still draw a layout for a size that the terminal no longer has.
             if not (0 <= piece.y < size.height and 0 <= piece.x < size.width):
                 continue
-            row, cells = self._rows[piece.y], _cells(piece.segments, colors)
+            row, cells = self._rows[piece.y], _cells(piece.strip, colors)
             cells = cells[: size.width - piece.x]
             end = piece.x + len(cells)
             if row[piece.x : end] == cells:
@@ -103,7 +103,7 @@ class CellBuffer:
 def _row_updates(update: CompositorUpdate) -> Iterator[RowUpdate]:
     if isinstance(update, LayoutUpdate):
         for y, strips in enumerate(update.strips, update.region.y):
-            yield RowUpdate(y, update.region.x, (segment for strip in strips for segment in strip))
+            yield RowUpdate(y, update.region.x, Strip.join(strips))
     elif isinstance(update, RowsUpdate):
         yield from update.rows
     elif isinstance(update, ChopsUpdate):

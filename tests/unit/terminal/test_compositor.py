@@ -1,10 +1,10 @@
-"""A partial update renders the rows that changed, and shows what a whole one would."""
+"""An update renders what has changed and is seen, and shows what Textual's would."""
 
 from __future__ import annotations
 
 import pytest
 from rich.console import RenderableType
-from textual._compositor import CompositorUpdate
+from textual._compositor import Compositor, CompositorUpdate
 from textual.app import App, ComposeResult
 from textual.containers import Container
 from textual.geometry import Region
@@ -47,8 +47,8 @@ class Overlapping(App[None]):
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         if isinstance(renderable, CompositorUpdate):
-            for y, x, segments in _row_updates(renderable):
-                self.pieces.append((y, x, "".join(segment.text for segment in segments)))
+            for y, x, strip in _row_updates(renderable):
+                self.pieces.append((y, x, strip.text))
         super()._display(screen, renderable)
 
     @property
@@ -115,6 +115,23 @@ async def test_what_covers_a_changed_row_stays_in_front() -> None:
         assert rows[2] == "*" * 15 + "a" * 10 + "*" * 15
         for y, x, text in app.pieces:
             assert rows[y][x : x + len(text)] == text
+
+
+async def test_a_whole_screen_is_what_textual_renders(
+    rendered: list[tuple[str | None, Region]],
+) -> None:
+    app = Overlapping()
+    async with app.run_test(size=(42, 7)) as pilot:  # larger than what is on it
+        await app.prepare(pilot)
+        compositor = app.screen._compositor
+        wanted = Compositor.render_full_update(compositor)
+        rendered.clear()
+        update = compositor.render_full_update()
+        strips, textual = ([Strip.join(row) for row in each.strips] for each in (update, wanted))
+        assert drawn(strips) == drawn(textual)
+        assert update.region == Region(0, 0, 42, 7)
+        seen = [crop.area for name, crop in rendered if name != "above"]
+        assert sum(seen) == 2 * 20 * 6 - 10 * 2  # without what is behind the third one
 
 
 @pytest.mark.parametrize("framed", [False, True])
