@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.color import ColorSystem
+from rich.color import Color, ColorSystem
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
@@ -21,7 +22,16 @@ from textual.strip import Strip
 from tests.examples import examples
 from tui.terminal.diff import CellBuffer
 from tui.terminal.runs import runs
-from tui.terminal.sgr import DEFAULT, TURNS_OFF, Run, SgrState, SgrWriter, parse_sgr, sgr_change
+from tui.terminal.sgr import (
+    DEFAULT,
+    MANY,
+    TURNS_OFF,
+    Run,
+    SgrState,
+    SgrWriter,
+    parse_sgr,
+    sgr_change,
+)
 
 WIDTH, HEIGHT = 20, 4
 SIZE = Size(WIDTH, HEIGHT)
@@ -200,6 +210,24 @@ def test_all_of_a_colour_are_written_together_and_then_the_cheapest_colour() -> 
     assert write(shown, whole(first, second)) == (
         "\x1b[1;1Habc\b\b\b\x1bDa12\x1b[C\x1bM\x1b[31me\b\x1bDe\b\b\x1bM\x1b[44md\x1b[Cf\b\b\b\x1bD3"
     )
+
+
+def test_many_colours_are_written_from_the_top_each_of_them_once() -> None:
+    """24-bit colours, of which the first takes the most bytes."""
+    shades = [Style(color=Color.from_rgb(255 - n, 100 - n, 0)) for n in range(MANY + 1)]
+    texts = [chr(ord("a") + n) for n in range(MANY + 1)]
+    cells = [Segment(text, shade) for text, shade in zip(texts, shades, strict=True)]
+
+    def letters(count: int) -> str:
+        rows = [cells[:count][at : at + 10] for at in range(0, count, 10)]
+        shown = CellBuffer()
+        shown.write(whole(), SIZE, ColorSystem.TRUECOLOR)
+        written = shown.write(whole(*rows, cells[:1]), SIZE, ColorSystem.TRUECOLOR)
+        return re.sub(r"\x1b\[[0-9;]*[A-Za-z]|\x1b.|\x08", "", written)
+
+    assert letters(MANY + 1) == "a" + "".join(texts)
+    assert sorted(letters(MANY)) == sorted(letters(MANY + 1)[:-1])
+    assert letters(MANY) != letters(MANY + 1)[:-1]  # the cheapest next
 
 
 def test_a_frame_within_the_budget_is_written_in_the_same_order() -> None:
