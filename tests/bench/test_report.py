@@ -223,7 +223,7 @@ def test_percentiles_are_values_that_were_measured() -> None:
 
 
 def test_a_process_may_have_any_name() -> None:
-    assert parse_stat(STAT) == Stat(pid=4242, parent=17, ticks=130 + 25 + 7 + 3)
+    assert parse_stat(STAT) == Stat(pid=4242, parent=17, ticks=130 + 25, ended=7 + 3)
 
 
 def test_memory_of_a_process() -> None:
@@ -236,13 +236,15 @@ def test_busy_is_all_but_idle_and_waiting() -> None:
 
 
 def test_a_process_and_its_descendants() -> None:
-    stats = [Stat(5, 4, 1), Stat(2, 1, 1), Stat(4, 2, 1), Stat(3, 1, 1), Stat(1, 0, 1)]
+    stats = [Stat(pid, parent, 1, 0) for pid, parent in ((5, 4), (2, 1), (4, 2), (3, 1), (1, 0))]
     assert {stat.pid for stat in tree(2, stats)} == {2, 4, 5}
     assert tree(99, stats) == []
 
 
 def test_what_this_process_uses() -> None:
-    assert usage.cpu_seconds(os.getpid()) > 0
+    before = time.process_time()
+    assert before <= time.clock_gettime(usage.process_clock(os.getpid())) <= time.process_time()
+    assert usage.cpu_seconds(os.getpid()) >= before
     before, until = usage.main_thread_ms(os.getpid()), time.thread_time() + 0.05
     while time.thread_time() < until:
         pass

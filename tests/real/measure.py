@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from tests.bench.usage import TICKS_PER_SECOND, memory, parse_stat
+from tests.bench.usage import memory, process_clock
 from tests.real.compare import (
     Compared,
     Processes,
@@ -326,15 +326,8 @@ def _processes(reading: NvmlReading, address: str) -> tuple[GpuProcess, ...] | N
 
 
 def cpu_ms(pid: int) -> float | None:
-    """CPU time of a process in milliseconds: the sum over its tasks if the kernel has schedstats
-    (kernel: Documentation/scheduler/sched-stats.rst), else its ticks."""
+    """CPU time of a process in milliseconds, to the nanosecond; ``None`` if it has ended."""
     try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
-    except (OSError, ValueError, IndexError):
-        pass
-    try:
-        stat = parse_stat(Path(f"/proc/{pid}/stat").read_text(errors="replace"))
-    except (OSError, ValueError):
+        return 1000 * time.clock_gettime(process_clock(pid))
+    except OSError:
         return None
-    return 1000 * stat.ticks / TICKS_PER_SECOND
