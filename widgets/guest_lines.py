@@ -6,9 +6,7 @@ does not fit is left out, never cut.
 
 from __future__ import annotations
 
-from bisect import bisect
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 from textual.geometry import Size
@@ -152,16 +150,22 @@ def devices_line(state: GuestState, domain: Domain, width: int) -> Line:
         items = [*bad, *(line(short(a)) for a in rest)]
     if not items:
         return line(label, Span("none", "label"))
-    return line(label, *(_with_rest(items, room, "  ", "+{}") or fit(items[0], room)))
+    return line(label, *(_with_rest(items, len(items), room, "  ", "+{}") or fit(items[0], room)))
 
 
-def _with_rest(items: Sequence[Line], width: int, gap: str, rest: str) -> Line:
-    """The items that fit into ``width``, and how many more there are."""
-    ends = list(accumulate(width_of(item) + len(gap) for item in items))
-    for kept in range(bisect(ends, width + len(gap)), 0, -1):
-        more = len(items) - kept
+def _with_rest(items: Iterable[Line], count: int, width: int, gap: str, rest: str) -> Line:
+    """The items that fit into ``width``, and how many of the ``count`` do not."""
+    first: list[Line] = []
+    room = width + len(gap)
+    for item in items:
+        room -= width_of(item) + len(gap)
+        if room < 0:
+            break
+        first.append(item)
+    for kept in range(len(first), 0, -1):
+        more = count - kept
         tail = [line(Span(rest.format(more), "label"))] if more else []
-        shown = join([*items[:kept], *tail], gap)
+        shown = join([*first[:kept], *tail], gap)
         if width_of(shown) <= width:
             return shown
     return ()
@@ -197,7 +201,8 @@ def cpu_graph(state: GuestState, rows: int, width: int, glyphs: Glyphs) -> list[
 
 def others_line(domains: Sequence[Domain], width: int, glyphs: Glyphs) -> Line:
     """The other domains in one row, with a count of those that do not fit."""
-    shown = _with_rest([_other(domain, glyphs) for domain in domains], width, "   ", "{} more")
+    others = (_other(domain, glyphs) for domain in domains)
+    shown = _with_rest(others, len(domains), width, "   ", "{} more")
     return shown or fit(line(Span(f"{len(domains)} other domains", "label")), width)
 
 

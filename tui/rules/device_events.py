@@ -30,7 +30,9 @@ def changes(before: HostView, after: HostView) -> Iterator[Change]:
             "change" if now.driver else "warn",
         )
         for now in new.values()
-        if (was := old.get(now.address)) is not None and _driver(was) != _driver(now)
+        if (was := old.get(now.address)) is not None
+        and was is not now
+        and _driver(was) != _driver(now)
     ]
     gone = [
         FunctionChange(f, f"gone: {f.name}", "gone", "warn") for a, f in old.items() if a not in new

@@ -101,7 +101,9 @@ def _can_be_had(gpu: PciFunction) -> bool:
 
 def _sharer(gpu: PciFunction, domains: tuple[Domain, ...]) -> Domain | None:
     """A running domain with a share of the card. Its process is like any other."""
-    return next((d for d in domains if d.active and gpu.mdevs and gpu.address in d.addresses), None)
+    if not gpu.mdevs:
+        return None
+    return next((d for d in domains if d.active and gpu.address in d.addresses), None)
 
 
 def _card(vitals: Vitals | None, gpu: PciFunction) -> CardVitals | None:
