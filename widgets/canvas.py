@@ -164,10 +164,8 @@ class Canvas(ScrollView):
         if index >= len(self._painted):
             return Strip.blank(self._width, base)
         drawn = self._painted[index]
-        segments, blank = self._segments(drawn.spans), self._width - drawn.cells
-        if blank:
-            segments.append(Segment(" " * blank, base))
-        strip = Strip(segments, self._width)
+        strip = Strip(self._segments(drawn.spans), drawn.cells)
+        strip = strip.adjust_cell_length(self._width, base)
         if index == self._cursor and self.has_focus:
             # The cursor's background must override that of the segments.
             cursor = ink(self.app, "cursor")
@@ -194,9 +192,8 @@ class Canvas(ScrollView):
 
 
 def _fit_line(line: Line, width: int) -> _Painted:
-    cells = width_of(line)
-    fitted = line if cells <= width else fit(line, width)
-    return _Painted(line, merge_spans(fitted), min(cells, width))
+    spans = merge_spans(fit(line, width))
+    return _Painted(line, spans, width_of(spans))
 
 
 def _regions(rows: Iterable[int], width: int) -> Iterator[Region]:

@@ -94,7 +94,7 @@ def grid_lines(
     sheets: Sequence[Sheet],
     space: Size,
     times: Times,
-    marks: Sequence[Mark] = (),
+    marks: tuple[Mark, ...] = (),
     glyphs: Glyphs = RICH,
     *,
     columns: int = 2,

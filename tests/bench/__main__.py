@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-from tests.bench import baseline, measure, subjects, swaps
+from tests.bench import baseline, measure, subjects, swaps, usage
 from tests.bench.layouts import Layout, large, lay_out_all, usual
 from tests.bench.report import BARE, GROUPS, NVITOP, NVTOP, OURS, USUAL, Report, percentile
 from tests.bench.subjects import Absent, Subject
@@ -29,6 +29,9 @@ STARTS = 5
 
 KEYS = 60
 """Keys pressed per run."""
+
+LIBVIRT = "/libvirt.so."
+"""The library that a libvirtd has in common with the watch."""
 
 BUSY_PCT = 10.0
 """Percent of a core that other programs may use before a warning."""
@@ -119,8 +122,9 @@ class Bench:
     def _watch(self) -> None:
         if os.geteuid() != 0:
             return
-        _say(f"the watch for {self._seconds:g} s")
-        self.values["alone"][OURS].append(measure.watch(self._usual_host, self._seconds))
+        if not usage.is_mapped(LIBVIRT):
+            _say(f"the watch for {self._seconds:g} s")
+            self.values["alone"][OURS].append(measure.watch(self._usual_host, self._seconds))
         if not missing():
             _say(f"the watch beside a libvirtd for {self._seconds:g} s")
             with daemon():
@@ -140,6 +144,8 @@ class Bench:
         notes.append(swaps.TAKEN if "swap" in self.values else swaps.MISSING)
         if os.geteuid() != 0:
             notes.append("The watch is not measured: only root's keeps a history.")
+        elif usage.is_mapped(LIBVIRT):
+            notes.append("The watch is not measured without a libvirtd: one runs on this machine.")
         elif packages := missing():
             needed = ", ".join(packages)
             notes.append(f"The watch is not measured beside a libvirtd, which needs {needed}.")

@@ -14,11 +14,10 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class Stat(NamedTuple):
-    """A process; ``ticks`` is its CPU time, ``ended`` that of the children it has waited for."""
+    """A process; ``ended`` is the CPU time, in ticks, of the children it has waited for."""
 
     pid: int
     parent: int
-    ticks: int
     ended: int
 
 
@@ -33,9 +32,8 @@ def parse_stat(text: str) -> Stat:
     """Parse /proc/PID/stat; the name in parentheses may contain anything."""
     pid, _, rest = text.partition(" (")
     fields = rest.rpartition(") ")[2].split()
-    # Fields 4 (ppid) and 14 to 17 (utime, stime, cutime, cstime); the first one here is 3.
-    user, system, children_user, children_system = map(int, fields[11:15])
-    return Stat(int(pid), int(fields[1]), user + system, children_user + children_system)
+    # Fields 4 (ppid), 16 and 17 (cutime, cstime); the first one here is 3.
+    return Stat(int(pid), int(fields[1]), int(fields[13]) + int(fields[14]))
 
 
 def parse_rollup(text: str) -> Memory:
@@ -84,7 +82,7 @@ def processes(root: int) -> list[Stat]:
 
 def cpu_seconds(root: int) -> float:
     """CPU time so far of ``root`` and its descendants, to the nanosecond; of those that have ended,
-    in ticks."""
+    in whole ticks, so that it may fall by one or two when one ends."""
     seconds = 0.0
     for stat in processes(root):
         seconds += stat.ended / TICKS_PER_SECOND
@@ -120,3 +118,12 @@ def memory(root: int, program: str = "") -> Memory:
             if not program or program in (process / "cmdline").read_text().split("\0"):
                 parts.append(parse_rollup((process / "smaps_rollup").read_text()))
     return Memory(sum(part.pss for part in parts), sum(part.rss for part in parts))
+
+
+def is_mapped(library: str) -> bool:
+    """Whether a process of this machine has a file with ``library`` in its path in its memory."""
+    for file in Path("/proc").glob("[0-9]*/maps"):
+        with contextlib.suppress(OSError):  # the process has ended
+            if library in file.read_text(errors="replace"):
+                return True
+    return False

@@ -46,7 +46,10 @@ names, or touches the tty:
 
 ``compositor.RowCompositor`` (a subclass of ``textual._compositor.Compositor``)
     - ``_dirty_regions``: the regions of the screen that a partial update has to show.
-    - ``render_partial_update``: overridden. ``ChopsUpdate`` is what Textual's own returns.
+    - ``render_partial_update`` and ``render_full_update``: overridden. ``ChopsUpdate`` and
+      ``LayoutUpdate`` are what Textual's own return.
+    - ``visible_widgets``: every widget on the screen, from front to back, with its region and the
+      part of it that is seen. The screen itself is the last one, and fills ``size``.
 
 ``stylesheet.ParsedOnce`` (a subclass of ``textual.css.stylesheet.Stylesheet``)
     - ``_parse_rules``, ``_variables``: what is parsed, and with which values. Rules do not change
@@ -57,6 +60,7 @@ names, or touches the tty:
       of them before the palette opens.
     - ``rich.table``, ``difflib``, ``mimetypes``: ``textual.color``, ``textual.design``,
       ``textual.suggestions`` and ``textual.app`` import them for what the screen does not use.
+    - ``typing_extensions``: of its names, Textual imports only those that ``typing`` has, too.
 
 ``input`` and ``sequences``
     - ``textual._ansi_sequences.ANSI_SEQUENCES_KEYS``,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -223,6 +225,32 @@ def test_a_signal_ends_it(number: signal.Signals, tmp_path: Path) -> None:
         running.send_signal(number)
         rest = running.stderr.read()
     assert (running.returncode, rest.replace("looked\n", "")) == (0, "")
+
+
+# --- what it keeps in memory ----------------------------------------------------------
+
+
+class Cycle:
+    """Refers to itself, as what argparse leaves behind."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_the_start_needed_is_gone_while_it_watches(
+    host: Host, become: Become, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    become(1000)
+    needed = weakref.ref(Cycle())
+    gc.freeze()
+    left: list[object] = []
+    monkeypatch.setattr(watch, "_serve", lambda *_: left.append(needed()))
+    try:
+        assert watch.run(host, Config(), WATCH) == 0
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+    assert left == [None]
 
 
 # --- its metrics ----------------------------------------------------------------------

@@ -14,10 +14,10 @@ from tui.process.imports import hidden
 ROOT = Path(__file__).parents[3]
 
 WATCH = """
-import sys, typing
-from tui.process.imports import WITH_TYPING, hidden
-with hidden(WITH_TYPING):
-    from tui.cli import families, main
+import sys
+from tui.__main__ import run
+sys.argv = ["vfiotop", "watch", "--help"]
+run()
 import tui.host.real, tui.session, tui.watch.service, {sources}
 print(*sys.modules)
 """
@@ -51,7 +51,7 @@ def test_what_was_imported_before_stays() -> None:
 
 
 def test_the_watch_loads_nothing_that_inspects_code() -> None:
-    """Together they take 1.4 MiB."""
+    """Together they take 1.4 MiB. The program starts as always, and reads its command."""
     sources = (path.with_suffix("") for path in (ROOT / "tui/host").rglob("source.py"))
     names = [".".join(path.relative_to(ROOT).parts) for path in sources]
     assert "tui.host.libvirt.source" in names
@@ -59,6 +59,6 @@ def test_the_watch_loads_nothing_that_inspects_code() -> None:
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    loaded = set(done.stdout.split())
+    loaded = set(done.stdout.splitlines()[-1].split())
     assert "libvirt" in loaded
     assert not loaded & {"typing_extensions", "inspect", "ast", "dis", "dataclasses"}

@@ -94,7 +94,7 @@ async def test_rows_that_change_are_painted_and_no_others(monkeypatch: pytest.Mo
         assert change(0, 4, 5, 7, 8) == [Region(0, 0, 36, 1), Region(0, 2, 36, 2)]
 
 
-async def test_a_rule_stays_above_the_lines_that_scroll() -> None:
+async def test_a_rule_stays_above_the_lines_that_scroll(monkeypatch: pytest.MonkeyPatch) -> None:
     app = _App()
     async with app.run_test(size=(44, 6)) as pilot:
         panel = app.query_one(Panel)
@@ -108,6 +108,11 @@ async def test_a_rule_stays_above_the_lines_that_scroll() -> None:
             shown = screen(app)
             assert shown[0].startswith("─ 3 win11 ─")
             assert shown[1:] == [f" row {number}{sign}" for number in range(4, 9)]
+        painted: list[Region] = []
+        with monkeypatch.context() as patched:
+            patched.setattr(panel, "refresh", lambda *regions: painted.extend(regions))
+            panel.set_edges(Edges(line("3 win11"), line("○ off")))
+        assert painted == [Region(0, 0, 40, 1)]
 
 
 async def test_a_rule_without_a_title_has_no_gap() -> None:
