@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.geometry import Region, Size
 
@@ -92,6 +93,17 @@ async def test_rows_that_change_are_painted_and_no_others(monkeypatch: pytest.Mo
         panel.scroll_to(y=5, animate=False)
         await pilot.pause()
         assert change(0, 4, 5, 7, 8) == [Region(0, 0, 36, 1), Region(0, 2, 36, 2)]
+
+
+async def test_a_sign_that_widens_the_one_before_it_moves_nothing() -> None:
+    """The variation selector makes a sign two cells wide, once they are in one span."""
+    app = _App()
+    async with app.run_test(size=(44, 6)) as pilot:
+        panel = app.query_one(Panel)
+        panel.paint_panel([line("☺", "\ufe0f", " x")])
+        await pilot.pause()
+        strip = panel.render_line(0)
+        assert cell_len(strip.text) == strip.cell_length == 36
 
 
 async def test_a_rule_stays_above_the_lines_that_scroll(monkeypatch: pytest.MonkeyPatch) -> None:
