@@ -45,6 +45,7 @@ class Bench:
         self._seconds = seconds
         self.values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         self.others: list[float] = []
+        self._unmeasured: set[str] = set()
         self.keys: dict[str, list[measure.Pressed]] = defaultdict(list)
         self.subjects: dict[str, Subject | Absent] = {
             OURS: subjects.vfiotop(self._usual_host),
@@ -121,11 +122,17 @@ class Bench:
 
     def _watch(self) -> None:
         if os.geteuid() != 0:
+            self._unmeasured.add("The watch is not measured: only root's keeps a history.")
             return
-        if not usage.is_mapped(LIBVIRT):
+        if usage.is_mapped(LIBVIRT):
+            self._unmeasured.add("The watch is not measured without a libvirtd: this host has one.")
+        else:
             _say(f"the watch for {self._seconds:g} s")
             self.values["alone"][OURS].append(measure.watch(self._usual_host, self._seconds))
-        if not missing():
+        if packages := missing():
+            needed = ", ".join(packages)
+            self._unmeasured.add(f"The watch is not measured beside a libvirtd: install {needed}.")
+        else:
             _say(f"the watch beside a libvirtd for {self._seconds:g} s")
             with daemon():
                 self.values["watch"][OURS].append(measure.watch(self._usual_host, self._seconds))
@@ -142,13 +149,7 @@ class Bench:
         notes = [f"{each.name} is not measured: {each.why}." for each in self.subjects.values()
                 if isinstance(each, Absent)]  # fmt: skip
         notes.append(swaps.TAKEN if "swap" in self.values else swaps.MISSING)
-        if os.geteuid() != 0:
-            notes.append("The watch is not measured: only root's keeps a history.")
-        elif usage.is_mapped(LIBVIRT):
-            notes.append("The watch is not measured without a libvirtd: one runs on this machine.")
-        elif packages := missing():
-            needed = ", ".join(packages)
-            notes.append(f"The watch is not measured beside a libvirtd, which needs {needed}.")
+        notes += sorted(self._unmeasured)
         if self.keys:
             notes.append("Keys, medians until the first and the last frame is whole; bytes; CPU:")
             notes += [_key_line(key, pressed) for key, pressed in self.keys.items()]

@@ -88,9 +88,9 @@ FIGURES = (
     Figure("rss", "steady", "memory, shared pages in full (RSS)", "MiB", digits=1),
     Figure("alone", "watch", "memory of a watch, without a libvirtd", "MiB", digits=1),
 )
-"""Figures with a goal, then those for information. Memory is that of all processes, as PSS, which
-counts shared pages in part. A libvirtd runs beside each watch with a guest, and has the pages of
-libvirt and its fifty libraries in common with it. The lab has measured the swap."""
+"""Figures with a goal, then those for information. Memory is PSS, which counts shared pages in
+part, except where the title says otherwise. A libvirtd runs beside each watch with a guest, and
+shares libvirt and its fifty libraries with it. The lab has measured the swap."""
 
 GROUPS = tuple(dict.fromkeys(figure.group for figure in FIGURES if figure.group is not None))
 """Figures measured together, in one run of a program."""
