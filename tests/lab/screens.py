@@ -31,6 +31,11 @@ free_for_a_guest = owned(FREE)
 nvml_reads_both = reads(2)
 
 
+def kernel_log_is_read(text: str) -> bool:
+    """Whether the screen of what readings cost shows a reading of the kernel's log."""
+    return re.search(r"kernel log +on change +[\d.]+ ms +\d", text) is not None
+
+
 def planned(text: str) -> bool:
     """Whether there is a plan on the screen, and not only the note that one is being made."""
     return "nothing has been touched yet" in text and "Checks " in text

@@ -27,7 +27,7 @@ from tests.lab.host import (
     until,
     write,
 )
-from tests.lab.screens import nvml_reads_both, shows
+from tests.lab.screens import kernel_log_is_read, nvml_reads_both, shows
 from tests.lab.terminal import Terminal, terminal
 from tui.host.pci.source import PciSource
 
@@ -39,9 +39,12 @@ RESTRICT = Path("/proc/sys/kernel/dmesg_restrict")
 
 @pytest.fixture
 def events() -> Iterator[Terminal]:
-    """The whole list of events, on a screen that learns of changes from events only."""
+    """The whole list of events, on a screen that learns of changes from events only. It follows the
+    kernel's log, which begins after the first frame: lines from before do not count."""
     with terminal("vfiotop", "--interval", "3600") as opened:
         opened.until(nvml_reads_both)
+        opened.press("c")
+        opened.until(kernel_log_is_read)
         opened.press("e")
         yield opened
 
