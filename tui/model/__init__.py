@@ -100,7 +100,7 @@ from tui.model.pci import (
     PciFunction,
 )
 from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind, UsbPlan
-from tui.model.readiness import Boot, BootLoader, Code, NvidiaModule, PowerControl, Readiness
+from tui.model.readiness import Boot, BootLoader, Code, Cpu, NvidiaModule, PowerControl, Readiness
 from tui.model.sentences import capital, listed
 from tui.model.series import CARD_SERIES, CardSeries, value_of
 from tui.model.settings import (
@@ -208,6 +208,7 @@ __all__ = [
     "Code",
     "Cost",
     "CountedService",
+    "Cpu",
     "CpuSet",
     "CpuTopology",
     "CpuUser",

@@ -14,6 +14,9 @@ PowerControl = Literal["auto", "on"]
 """power/control of a device: ``auto`` lets it suspend while nothing uses it (kernel:
 Documentation/ABI/testing/sysfs-devices-power)."""
 
+Cpu = Literal["intel", "amd", "arm"]
+"""The maker of the processor, which decides how the IOMMU is turned on."""
+
 BootLoader = Literal["grub", "systemd-boot", "limine", "refind"]
 
 
@@ -80,7 +83,7 @@ class Readiness(Struct, frozen=True):
     nvidia: NvidiaModule | None = None
     with_vfs: tuple[str, ...] | None = ()
     boot: Boot = Boot()
-    cpu: Literal["intel", "amd"] | None = None
+    cpu: Cpu | None = None
     vfio_loaded: bool = False
     vfio_built_in: bool = False
     unsafe_interrupts: bool = False

@@ -105,7 +105,7 @@ def iommu(view: HostView, readiness: Readiness) -> Check:
 def _remapping(on: Check, readiness: Readiness) -> Check:
     """``on``, or a warning without interrupt remapping: then VFIO refuses all groups, unless unsafe
     interrupts are allowed (drivers/vfio/vfio_iommu_type1.c)."""
-    option = interrupts_off(readiness.settings.running or ())
+    option = interrupts_off(readiness.settings.running or (), readiness.cpu)
     if option is None or readiness.unsafe_interrupts:
         return on
     written = [each for each in readiness.settings.written if each.text == option.text]

@@ -12,6 +12,7 @@ from tui.model import (
     INTEL,
     NVIDIA,
     Check,
+    Cpu,
     Gpu,
     HostView,
     Initramfs,
@@ -32,6 +33,12 @@ HOME_DRIVERS = {
     INTEL: ("i915", "xe"),
 }  # fmt: skip
 """The modules with which a card can return to the host, by vendor."""
+
+OTHERS: dict[str, tuple[Cpu, ...]] = {
+    "intel_iommu": ("amd", "arm"), "amd_iommu": ("intel", "arm"), "iommu": ("arm",),
+    "intremap": ("arm",), "nointremap": ("arm",),
+}  # fmt: skip
+"""Options with the makers of processors on which they do nothing (kernel-parameters.txt: X86)."""
 
 NAMED = 3
 """The most settings that one sentence names."""
@@ -241,9 +248,7 @@ def _without_effect(readiness: Readiness) -> Iterator[str]:
     for option in readiness.settings.running or ():
         parts = (option.value or "").split(",")
         always_on = option.name == "amd_iommu" and parts == ["on"]
-        other_cpu = (option.name == "intel_iommu" and readiness.cpu == "amd") or (
-            option.name == "amd_iommu" and readiness.cpu == "intel"
-        )
+        other_cpu = readiness.cpu in OTHERS.get(option.name, ())
         if always_on or other_cpu or (option.name == "iommu" and parts in (["on"], ["1"])):
             yield option.text
 

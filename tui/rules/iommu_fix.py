@@ -5,11 +5,14 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Literal
 
-from tui.model import KernelOption, Readiness
+from tui.model import Cpu, KernelOption, Readiness
 from tui.rules.fixes import apply_written, change_options_on, kernel_option
 from tui.rules.kernel_settings import intel_on, iommu_off
 
 INTEL_ON = "intel_iommu=on"
+
+BY_FIRMWARE: dict[Cpu | None, str] = {"amd": "AMD-Vi", "arm": "SMMU"}
+"""The IOMMUs that the kernel uses once the firmware enables them, by the processor's maker."""
 
 SOURCE = ""
 """The key of options that all boot entries are generated from."""
@@ -17,8 +20,8 @@ SOURCE = ""
 
 def iommu(readiness: Readiness) -> str:
     """How to turn the IOMMU on. Intel's needs an option, unless the kernel was built to turn it on
-    by default; AMD's is on if the firmware enables it (kernel-parameters.txt). Options that keep it
-    off must go first."""
+    by default; AMD's and Arm's are on if the firmware enables them (kernel-parameters.txt). Options
+    that keep it off must go first."""
     running = iommu_off(readiness.settings.running or (), readiness.cpu)
     written = _written_off(readiness)
     if running or (written and readiness.settings.running is None):
@@ -38,9 +41,11 @@ def places_left(readiness: Readiness) -> tuple[Place, ...]:
     off = iommu_off(settings.running or (), readiness.cpu)
     if off or (written and settings.running is None):
         return ("kernel", "reboot")
-    if not written and readiness.cpu != "amd" and intel_on(settings.running or ()) is None:
-        return ("reboot",) if _at_next_boot(readiness) else ("firmware", "kernel", "reboot")
-    return ("firmware", "kernel", "reboot") if written else ("firmware", "reboot")
+    if written:
+        return ("firmware", "kernel", "reboot")
+    if readiness.cpu in BY_FIRMWARE or intel_on(settings.running or ()) is not None:
+        return ("firmware", "reboot")
+    return ("reboot",) if _at_next_boot(readiness) else ("firmware", "kernel", "reboot")
 
 
 def _written_off(readiness: Readiness) -> tuple[KernelOption, ...]:
@@ -60,8 +65,9 @@ def _without(
 
 
 def _with(readiness: Readiness) -> str:
-    if readiness.cpu == "amd":
-        return "turn on the IOMMU (AMD-Vi) in the firmware; the kernel then uses it automatically"
+    name = BY_FIRMWARE.get(readiness.cpu)
+    if name is not None:
+        return f"turn on the IOMMU ({name}) in the firmware; the kernel then uses it automatically"
     settings = readiness.settings
     firmware = f"turn on VT-d{'' if readiness.cpu else ' or AMD-Vi'} in the firmware"
     runs = intel_on(settings.running or ())

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
-from tui.model import KernelOption, KernelSettings, ModuleRule
-
-Cpu = Literal["intel", "amd"] | None
+from tui.model import Cpu, KernelOption, KernelSettings, ModuleRule
 
 Setting = KernelOption | ModuleRule
 
@@ -48,9 +45,11 @@ def _last(options: Iterable[KernelOption], name: str, *parts: str) -> KernelOpti
     return last
 
 
-def iommu_off(options: Sequence[KernelOption], cpu: Cpu) -> tuple[KernelOption, ...]:
+def iommu_off(options: Sequence[KernelOption], cpu: Cpu | None) -> tuple[KernelOption, ...]:
     """The options that keep the IOMMU off (kernel-parameters.txt). Nothing in ``amd_iommu`` and
-    ``iommu`` revokes ``off``."""
+    ``iommu`` revokes ``off``. Arm's has no such option."""
+    if cpu == "arm":
+        return ()
     found = [option for option, part in option_values(options, "iommu") if part.startswith("off")]
     if cpu != "intel":
         found += [
@@ -68,9 +67,11 @@ def intel_on(options: Sequence[KernelOption]) -> KernelOption | None:
     return _last(options, "intel_iommu", "on", "off")
 
 
-def interrupts_off(options: Sequence[KernelOption]) -> KernelOption | None:
-    """The option that turns off interrupt remapping, which VFIO requires."""
+def interrupts_off(options: Sequence[KernelOption], cpu: Cpu | None) -> KernelOption | None:
+    """The option that turns off interrupt remapping, which VFIO requires. Arm has none."""
     last = None
+    if cpu == "arm":
+        return last
     for option in options:
         if option.name == "nointremap":
             last = option

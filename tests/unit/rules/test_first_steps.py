@@ -13,7 +13,7 @@ from tests.thorough import thorough
 from tests.unit.captured import tower
 from tests.unit.made import card, domain, inventory, snapshot, two_cards
 from tests.unit.rules.test_doctor import READY, WIN11
-from tests.unit.rules.test_known_fixes import AMD, CMDLINE, DEFAULT, GRUB, INTEL
+from tests.unit.rules.test_known_fixes import AMD, ARM, CMDLINE, DEFAULT, GRUB, INTEL
 from tests.values import replace
 from tui.host import Host
 from tui.host.captured import captured_host
@@ -102,6 +102,7 @@ def test_a_card_that_is_gone_is_chosen_anew() -> None:
         (AMD | {CMDLINE: "amd_iommu=off\n"}, "firmware, kernel next, reboot"),
         (AMD | {CMDLINE: "quiet\n", GRUB: DEFAULT.format("amd_iommu=off")},
          "firmware next, kernel, reboot"),
+        (ARM | {CMDLINE: "quiet iommu=off\n"}, "firmware next, reboot"),
         (INTEL | {CMDLINE: "quiet\n"}, "firmware next, kernel, reboot"),
         (INTEL | {CMDLINE: "intel_iommu=on\n"}, "firmware next, reboot"),
         (INTEL | {CMDLINE: "quiet\n", GRUB: DEFAULT.format("intel_iommu=on")},

@@ -6,9 +6,8 @@ import pytest
 
 from tui.host.readiness.kernel_options import options
 from tui.host.readiness.modprobe import rules
-from tui.model import KernelSettings
+from tui.model import Cpu, KernelSettings
 from tui.rules.kernel_settings import (
-    Cpu,
     blacklists_vfio,
     forbids_vfio,
     intel_on,
@@ -48,13 +47,14 @@ def running(text: str, modprobe: str = "") -> KernelSettings:
         ("iommu=pt iommu.passthrough=1 iommu=soft", "amd", []),
         ("acpi=off", "amd", ["acpi=off"]),
         ("acpi=off acpi=force", "amd", []),
+        ("iommu=off intel_iommu=off amd_iommu=off", "arm", []),
         ('"amd_iommu=off"', "amd", ["amd_iommu=off"]),
         ('amd_iommu="off"', "amd", ["amd_iommu=off"]),
         ("-- amd_iommu=off", "amd", []),
         ("foo=amd_iommu=off xamd_iommu=off", "amd", []),
     ],
 )
-def test_what_keeps_the_iommu_off(text: str, cpu: Cpu, off: list[str]) -> None:
+def test_what_keeps_the_iommu_off(text: str, cpu: Cpu | None, off: list[str]) -> None:
     assert [o.text for o in iommu_off(options(text, "/proc/cmdline"), cpu)] == off
 
 
@@ -73,7 +73,9 @@ def test_what_asks_for_intels(text: str, on: bool) -> None:
      ("intremap=nosid", False), ("intremap=nosid,off", True), ("", False)],
 )  # fmt: skip
 def test_interrupt_remapping(text: str, off: bool) -> None:
-    assert (interrupts_off(options(text, "/proc/cmdline")) is not None) is off
+    found = options(text, "/proc/cmdline")
+    assert (interrupts_off(found, "intel") is not None) is off
+    assert interrupts_off(found, "arm") is None
 
 
 @pytest.mark.parametrize(

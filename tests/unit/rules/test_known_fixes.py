@@ -16,6 +16,7 @@ from tui.rules.fixes import change_options
 
 INTEL = {"proc/cpuinfo": "vendor_id\t: GenuineIntel\n", "etc/os-release": "ID=debian\n"}
 AMD = {"proc/cpuinfo": "vendor_id\t: AuthenticAMD\n", "etc/os-release": "ID=arch\n"}
+ARM = {"proc/cpuinfo": "CPU implementer\t: 0x41\n", "etc/os-release": "ID=debian\n"}
 CMDLINE, GRUB = "proc/cmdline", "etc/default/grub"
 DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
 
@@ -45,6 +46,8 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
         (AMD | {CMDLINE: "", GRUB: DEFAULT.format("amd_iommu=off")},
          "remove amd_iommu=off from /etc/default/grub, line 2, run `grub-mkconfig -o "
          "/boot/grub/grub.cfg` and reboot"),
+        (ARM | {CMDLINE: "quiet iommu=off intel_iommu=on\n", GRUB: DEFAULT.format("iommu=off")},
+         "turn on the IOMMU (SMMU) in the firmware; the kernel then uses it automatically"),
         (INTEL | {CMDLINE: "intel_iommu=on iommu=pt\n"},
          "turn on VT-d in the firmware: intel_iommu=on is already on the kernel command line"),
         (INTEL | {CMDLINE: "quiet\n", GRUB: DEFAULT.format("intel_iommu=on")},

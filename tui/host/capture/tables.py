@@ -12,7 +12,9 @@ from tui.host.uses.network import ipv6, own_addresses, routes
 
 _PLAIN = re.compile(r"[a-z0-9._-]{1,40}")
 _ID = re.compile(r"""^(ID|ID_LIKE|VERSION_ID|VARIANT_ID)=["']?([a-z0-9 ._-]{1,80})["']?$""", re.M)
-_VENDOR = re.compile(r"^(vendor_id|model name)\s*: ([A-Za-z0-9 ()@.,+-]{1,80})$", re.MULTILINE)
+_MAKER = re.compile(
+    r"^(vendor_id|model name|CPU implementer)\s*: ([A-Za-z0-9 ()@.,+-]{1,80})$", re.MULTILINE
+)
 _MEMINFO = re.compile(
     r"^(?:MemTotal|MemFree|MemAvailable|SwapTotal|SwapFree|HugePages_\w{1,8}|Hugepagesize): {1,40}"
     r"[0-9]{1,15}(?: kB)?$", re.MULTILINE,
@@ -38,9 +40,9 @@ def os_release(text: str, _: StandIns) -> str:
 
 
 def cpuinfo(text: str, _: StandIns) -> str:
-    """Keep the first processor's vendor and model."""
+    """Keep the first processor's maker and model."""
     found: dict[str, str] = {}
-    for name, value in _VENDOR.findall(text):
+    for name, value in _MAKER.findall(text):
         found.setdefault(name, value)
     return "".join(f"{name}\t: {value}\n" for name, value in found.items())
 

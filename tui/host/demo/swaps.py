@@ -9,7 +9,6 @@ import threading
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from functools import lru_cache
-from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,6 +22,7 @@ from tui.model import (
     INTEL,
     NVIDIA,
     Boot,
+    Cpu,
     Direction,
     Framebuffer,
     Holders,
@@ -173,7 +173,7 @@ class DemoSwaps:
 
     def readiness(self, gpus: Collection[str]) -> Readiness:
         module = NvidiaModule(self._machine.driver_version, modeset=False)
-        cpu: Literal["intel", "amd"] = "amd" if self._machine.iommu == "amd" else "intel"
+        cpu: Cpu = "amd" if self._machine.iommu == "amd" else "intel"
         boot = Boot("grub", "debian", "/etc/default/grub")
         options = () if self._machine.no_libvirt else _OPTIONS[cpu]
         seen = [Framebuffer("BOOTFB", f.address) for f in self._machine.functions if f.boot_vga]

@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable
-from typing import Literal
 
 from tui.host import sysfs
 from tui.host.readiness.boot import boot
@@ -22,7 +21,7 @@ from tui.host.readiness.nvidia import nvidia_module
 from tui.host.readiness.setup import host_setup
 from tui.host.sysfs import Attributes
 from tui.host.tree import MACHINE, Tree, exists, text_of
-from tui.model import Boot, KernelSettings, Readiness
+from tui.model import Boot, Cpu, KernelSettings, Readiness
 from tui.process.code import code
 from tui.process.privileges import ROOT_PATH
 
@@ -32,6 +31,7 @@ CPUINFO_LIMIT = 1 << 22
 """Bytes of /proc/cpuinfo: about 1500 per processor."""
 
 _VENDOR = re.compile(r"^vendor_id\s*: (GenuineIntel|AuthenticAMD|HygonGenuine)$", re.MULTILINE)
+_IMPLEMENTER = re.compile(r"^CPU implementer\s*: 0x[0-9a-f]{1,2}$", re.MULTILINE)
 
 _CMDLINE = "proc/cmdline"
 _UNSAFE = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
@@ -111,12 +111,13 @@ def _settings(root: Tree, booted: Boot) -> KernelSettings:
     )
 
 
-def _cpu(root: Tree) -> Literal["intel", "amd"] | None:
-    """Return the vendor of the first processor, from vendor_id (proc(5), cpuinfo); Hygon
-    counts as AMD."""
-    vendor = _VENDOR.search(text_of(root, "proc/cpuinfo", CPUINFO_LIMIT))
+def _cpu(root: Tree) -> Cpu | None:
+    """Return the maker of the first processor, from vendor_id (proc(5), cpuinfo); Hygon counts as
+    AMD. On Arm, each licensee is an implementer (kernel: arch/arm64/kernel/cpuinfo.c)."""
+    text = text_of(root, "proc/cpuinfo", CPUINFO_LIMIT)
+    vendor = _VENDOR.search(text)
     if vendor is None:
-        return None
+        return "arm" if _IMPLEMENTER.search(text) else None
     return "intel" if vendor[1] == "GenuineIntel" else "amd"
 
 

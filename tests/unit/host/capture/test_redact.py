@@ -148,6 +148,14 @@ def test_a_file_without_a_rule_is_left_out_and_told(tmp_path: Path) -> None:
 # --- the same thing gets the same stand-in --------------------------------------------
 
 
+@pytest.mark.parametrize("maker", ["vendor_id\t: AuthenticAMD", "CPU implementer\t: 0xc0"])
+def test_the_processors_maker_is_kept(maker: str) -> None:
+    host = host_with({"proc/cpuinfo": f"{maker}\nBogoMIPS\t: 50.00\n{maker}\n"})
+    found = plain(capture(host, "").archive)
+    assert found.count(maker.lower().encode()) == 1
+    assert b"bogomips" not in found
+
+
 def test_names_are_the_same_everywhere(tmp_path: Path) -> None:
     found = record(Confined(str(towers.full(tmp_path / "host"))))
     personal = persons(Confined(str(tmp_path / "host")), found, {})
@@ -214,6 +222,7 @@ PLACES = (
     ("proc/1/mountinfo", "1 1 8:1 /{} /mnt/{} {} - ext4 /dev/{} {}\n"),
     ("etc/os-release", "ID=arch\nNAME={}\nPRETTY_NAME={}\n"),
     ("proc/cpuinfo", "vendor_id\t: GenuineIntel\nserial\t: {}\n"),
+    ("proc/cpuinfo", "CPU implementer\t: 0x41\nCPU part\t: {}\nSerial\t: {}\n"),
     ("proc/driver/nvidia/version", "NVRM version: NVIDIA x86_64  535.1  Release ({}@{})\n"),
     ("proc/bus/input/devices", 'P: Phys=isa0060/serio0\nN: Name="{}"\nH: Handlers=kbd\nU: {}\n'),
     ("proc/sys/kernel/hostname", "{}\n"),

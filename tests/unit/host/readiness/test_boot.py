@@ -181,16 +181,20 @@ def test_a_host_that_has_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("vendor", "words", "without"),
-    [("GenuineIntel", "VT-d in the firmware; then add intel_iommu=on", "AMD"),
-     ("AuthenticAMD", "AMD-Vi", "intel_iommu"), ("Ours", "on Intel then add", "xyz")],
+    ("maker", "words", "without"),
+    [("vendor_id\t: GenuineIntel", "VT-d in the firmware; then add intel_iommu=on", "AMD"),
+     ("vendor_id\t: AuthenticAMD", "AMD-Vi", "intel_iommu"),
+     ("CPU implementer\t: 0x41", "IOMMU (SMMU) in the firmware; the kernel then uses it", "ntel"),
+     ("CPU implementer\t: 0xc0", "SMMU", "VT-d"),
+     ("vendor_id\t: Ours", "on Intel then add", "xyz"),
+     ("CPU implementer : of ours", "on Intel then add", "SMMU")],
 )  # fmt: skip
 def test_an_iommu_is_turned_on_by_the_processors_maker(
-    tmp_path: Path, vendor: str, words: str, without: str
+    tmp_path: Path, maker: str, words: str, without: str
 ) -> None:
     root = host(tmp_path, "ID=debian\n", "etc/default/grub")
     (root / "proc").mkdir()
-    processor = f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t: {'x ' * 700}\n\n"
+    processor = f"processor\t: 0\n{maker}\nflags\t: {'x ' * 700}\n\n"
     (root / "proc/cpuinfo").write_text(processor * 64)
     fix = iommu(readiness([], PlainTree(root)))
     assert words in fix
