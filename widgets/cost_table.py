@@ -12,7 +12,7 @@ from widgets.panel import Edges, Panel
 
 SERVICES: dict[CountedService, str] = {"nvml": "NVML", "libvirt": "libvirt", "agent": "Guest agent"}
 
-NAME, EVERY, TOOK, AGE = 12, 10, 10, 8
+NAME, EVERY, TOOK, AGE = 13, 10, 10, 8
 """Cells of each column."""
 
 SLOW_S = 1.0
