@@ -47,7 +47,8 @@ def _last(options: Iterable[KernelOption], name: str, *parts: str) -> KernelOpti
 
 def iommu_off(options: Sequence[KernelOption], cpu: Cpu | None) -> tuple[KernelOption, ...]:
     """The options that keep the IOMMU off (kernel-parameters.txt). Nothing in ``amd_iommu`` and
-    ``iommu`` revokes ``off``. Arm's has no such option."""
+    ``iommu`` revokes ``off``. Arm's has no such option, and may be in the device tree instead of
+    ACPI tables."""
     if cpu == "arm":
         return ()
     found = [option for option, part in option_values(options, "iommu") if part.startswith("off")]
