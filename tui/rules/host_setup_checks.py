@@ -12,7 +12,6 @@ from tui.model import (
     INTEL,
     NVIDIA,
     Check,
-    Cpu,
     Gpu,
     HostView,
     Initramfs,
@@ -24,7 +23,7 @@ from tui.model import (
     listed,
 )
 from tui.rules import fixes
-from tui.rules.kernel_settings import Setting, option_values, value_in, with_places
+from tui.rules.kernel_settings import Setting, applies, option_values, value_in, with_places
 
 EARLY, OPTIONS, WRITER = "gpu.early-binding", "host.kernel-options", "host.second-writer"
 
@@ -33,12 +32,6 @@ HOME_DRIVERS = {
     INTEL: ("i915", "xe"),
 }  # fmt: skip
 """The modules with which a card can return to the host, by vendor."""
-
-OTHERS: dict[str, tuple[Cpu, ...]] = {
-    "intel_iommu": ("amd", "arm"), "amd_iommu": ("intel", "arm"), "iommu": ("arm",),
-    "intremap": ("arm",), "nointremap": ("arm",),
-}  # fmt: skip
-"""Options with the makers of processors on which they do nothing (kernel-parameters.txt: X86)."""
 
 NAMED = 3
 """The most settings that one sentence names."""
@@ -246,10 +239,10 @@ def _without(option: KernelOption, readiness: Readiness) -> str:
 def _without_effect(readiness: Readiness) -> Iterator[str]:
     """Options that change nothing, and do no harm (kernel-parameters.txt, drivers/iommu)."""
     for option in readiness.settings.running or ():
-        parts = (option.value or "").split(",")
-        always_on = option.name == "amd_iommu" and parts == ["on"]
-        other_cpu = readiness.cpu in OTHERS.get(option.name, ())
-        if always_on or other_cpu or (option.name == "iommu" and parts in (["on"], ["1"])):
+        always_on = (option.name, option.value) in (
+            ("amd_iommu", "on"), ("iommu", "on"), ("iommu", "1"),
+        )  # fmt: skip
+        if always_on or not applies(option, readiness.cpu):
             yield option.text
 
 

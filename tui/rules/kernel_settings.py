@@ -15,6 +15,14 @@ Setting = KernelOption | ModuleRule
 VFIO = frozenset({"vfio_pci", "vfio_pci_core", "vfio", "vfio_iommu_type1", "vfio_virqfd"})
 """The modules that passthrough needs."""
 
+X86: tuple[Cpu, ...] = ("intel", "amd")
+
+MAKERS: dict[str, tuple[Cpu, ...]] = {
+    "intel_iommu": ("intel",), "amd_iommu": ("amd",),
+    "iommu": X86, "intremap": X86, "nointremap": X86,
+}  # fmt: skip
+"""Options that do something on processors of these makers only (kernel-parameters.txt)."""
+
 _NOTHING = re.compile(
     r"(?:(?:(?:/usr)?/bin/)?env\s+)?(?:(?:/usr)?/bin/)?(?:true|false)|:|exit(?:\s+[0-9]+)?"
 )
@@ -34,6 +42,11 @@ def option_values(options: Iterable[KernelOption], name: str) -> list[tuple[Kern
     ]
 
 
+def applies(option: KernelOption, cpu: Cpu | None) -> bool:
+    """Whether the option can do something on this processor; true if its maker is not known."""
+    return cpu is None or cpu in MAKERS.get(option.name, (cpu,))
+
+
 def _last(options: Iterable[KernelOption], name: str, *parts: str) -> KernelOption | None:
     """The last option of that name that has one of the ``parts``, if it has the first of them; the
     other parts revoke it. The kernel compares prefixes (drivers/iommu)."""
@@ -47,16 +60,13 @@ def _last(options: Iterable[KernelOption], name: str, *parts: str) -> KernelOpti
 
 def iommu_off(options: Sequence[KernelOption], cpu: Cpu | None) -> tuple[KernelOption, ...]:
     """The options that keep the IOMMU off (kernel-parameters.txt). Nothing in ``amd_iommu`` and
-    ``iommu`` revokes ``off``. Arm's has no such option, and may be in the device tree instead of
-    ACPI tables."""
-    if cpu == "arm":
-        return ()
-    found = [option for option, part in option_values(options, "iommu") if part.startswith("off")]
-    if cpu != "intel":
-        found += [
-            option for option, part in option_values(options, "amd_iommu") if part.startswith("off")
-        ]
-    if cpu != "amd" and (intel := _last(options, "intel_iommu", "off", "on")) is not None:
+    ``iommu`` revokes ``off``."""
+    options = [option for option in options if applies(option, cpu)]
+    found = [
+        option for name in ("iommu", "amd_iommu")
+        for option, part in option_values(options, name) if part.startswith("off")
+    ]  # fmt: skip
+    if (intel := _last(options, "intel_iommu", "off", "on")) is not None:
         found.append(intel)
     if (acpi := _last(options, "acpi", "off", "force", "on")) is not None:
         found.append(acpi)  # the kernel finds the IOMMU in ACPI tables
@@ -69,11 +79,11 @@ def intel_on(options: Sequence[KernelOption]) -> KernelOption | None:
 
 
 def interrupts_off(options: Sequence[KernelOption], cpu: Cpu | None) -> KernelOption | None:
-    """The option that turns off interrupt remapping, which VFIO requires. Arm has none."""
+    """The option that turns off interrupt remapping, which VFIO requires."""
     last = None
-    if cpu == "arm":
-        return last
     for option in options:
+        if not applies(option, cpu):
+            continue
         if option.name == "nointremap":
             last = option
         elif option.name == "intremap":

@@ -75,7 +75,9 @@ def test_a_source_that_was_never_read() -> None:
 @pytest.mark.parametrize("name", sorted({*SOURCE_NAMES.values(), *SERVICES.values()}))
 def test_no_name_touches_what_is_next_to_it(name: str, width: int) -> None:
     source = SourceState(name, "on change", NOON - timedelta(minutes=59), 99.9999)
-    for line in cost_lines(Cost({"nvml": 99_999}, (source,)), NOON, width):
-        text = "".join(span.text for span in line)
-        assert len(text.rstrip()) <= width
-        assert not text.startswith(name) or text[len(name)] == " "
+    lines = cost_lines(Cost({"nvml": 99_999}, (source,)), NOON, width)
+    rows = ["".join(span.text for span in line) for line in lines]
+    named = [row for row in rows if row.startswith(name)]
+    assert named
+    assert {row[len(name)] for row in named} == {" "}
+    assert max(map(len, rows)) <= width

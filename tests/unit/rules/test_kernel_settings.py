@@ -48,6 +48,7 @@ def running(text: str, modprobe: str = "") -> KernelSettings:
         ("acpi=off", "amd", ["acpi=off"]),
         ("acpi=off acpi=force", "amd", []),
         ("iommu=off intel_iommu=off amd_iommu=off", "arm", []),
+        ("iommu=off acpi=off", "arm", ["acpi=off"]),
         ('"amd_iommu=off"', "amd", ["amd_iommu=off"]),
         ('amd_iommu="off"', "amd", ["amd_iommu=off"]),
         ("-- amd_iommu=off", "amd", []),
